@@ -1,0 +1,14 @@
+export { BulkheadError, EXIT, type ExitCode, type Failure, wordFailure } from "./bulkhead_error.js";
+export {
+  HostError,
+  KernelError,
+  MachineError,
+  PlanError,
+  PolicyError,
+  ProtocolError,
+  SandboxError,
+  SeccompError,
+  SelinuxError,
+  SpecError,
+  StateError,
+} from "./stage_errors.js";
