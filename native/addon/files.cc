@@ -1,0 +1,62 @@
+// Fds: opening, pairing, locking.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "glue.h"
+#include "open_files.h"
+
+namespace bulkhead {
+namespace {
+
+Napi::Value open_beneath_directory(const Napi::CallbackInfo& info) {
+  const Napi::Object options = options_of(info);
+  const OpenRequest request{get_int(options, "directoryFd"), get_string(options, "path"), get_u64(options, "flags"),
+                            get_u64(options, "resolve"), static_cast<std::uint64_t>(get_number(options, "mode"))};
+  return number_or_throw(info.Env(), open_beneath(request));
+}
+
+Napi::Value open_existing_tap(const Napi::CallbackInfo& info) {
+  return number_or_throw(info.Env(), open_tap(get_string(options_of(info), "name")));
+}
+
+Napi::Value pair_of(Napi::Env env, const int (&ends)[2]) {
+  Napi::Array pair = Napi::Array::New(env, 2);
+  pair.Set(0U, Napi::Number::New(env, ends[0]));
+  pair.Set(1U, Napi::Number::New(env, ends[1]));
+  return pair;
+}
+
+Napi::Value make_socket_pair(const Napi::CallbackInfo& info) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw kernel_error(info.Env(), "socketpair", errno);
+  return pair_of(info.Env(), ends);
+}
+
+Napi::Value make_pipe_pair(const Napi::CallbackInfo& info) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) throw kernel_error(info.Env(), "pipe2", errno);
+  return pair_of(info.Env(), ends);
+}
+
+// Exclusive lock of the open file description, released with its last fd, a killed launcher's included. Returns whether
+// it was taken; never waits.
+Napi::Value try_lock(const Napi::CallbackInfo& info) {
+  const int fd = get_int(options_of(info), "fd");
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
+  if (errno == EWOULDBLOCK) return Napi::Boolean::New(info.Env(), false);
+  throw kernel_error(info.Env(), "flock", errno);
+}
+
+}  // namespace
+
+void export_files(Napi::Env env, Napi::Object exports) {
+  exports.Set("openBeneath", Napi::Function::New(env, open_beneath_directory));
+  exports.Set("openTap", Napi::Function::New(env, open_existing_tap));
+  exports.Set("socketPair", Napi::Function::New(env, make_socket_pair));
+  exports.Set("pipePair", Napi::Function::New(env, make_pipe_pair));
+  exports.Set("tryLock", Napi::Function::New(env, try_lock));
+}
+
+}  // namespace bulkhead

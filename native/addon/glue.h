@@ -1,0 +1,34 @@
+// Between JavaScript values and the core. JavaScript has validated and defaulted everything; here only shapes are checked.
+#pragma once
+
+#include <napi.h>
+
+#include <string>
+#include <vector>
+
+#include "kernel_result.h"
+
+namespace bulkhead {
+
+Napi::Error kernel_error(Napi::Env env, const char* call, int error);
+
+// Member `name` of a named-options object, or a TypeError.
+std::string get_string(const Napi::Object& options, const char* name);
+double get_number(const Napi::Object& options, const char* name);
+int get_int(const Napi::Object& options, const char* name);
+bool get_bool(const Napi::Object& options, const char* name);
+std::uint64_t get_u64(const Napi::Object& options, const char* name);  // A BigInt.
+Napi::Array get_array(const Napi::Object& options, const char* name);
+std::vector<std::string> get_strings(const Napi::Object& options, const char* name);
+Napi::Object options_of(const Napi::CallbackInfo& info);
+
+// The value of a successful result; throws the kernel's answer otherwise.
+Napi::Value number_or_throw(Napi::Env env, const KernelResult& result);
+
+void export_files(Napi::Env env, Napi::Object exports);
+void export_host(Napi::Env env, Napi::Object exports);
+void export_mounts(Napi::Env env, Napi::Object exports);
+void export_processes(Napi::Env env, Napi::Object exports);
+void export_spawn(Napi::Env env, Napi::Object exports);
+
+}  // namespace bulkhead

@@ -1,0 +1,104 @@
+// Processes by pidfd.
+#include <linux/kcmp.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <uv.h>
+
+#include <memory>
+
+#include "glue.h"
+#include "raw_syscall.h"
+
+namespace bulkhead {
+namespace {
+
+long call_or_throw(Napi::Env env, const char* call, long r) {
+  if (r < 0) throw kernel_error(env, call, static_cast<int>(-r));
+  return r;
+}
+
+Napi::Value open_pidfd(const Napi::CallbackInfo& info) {
+  const int pid = get_int(options_of(info), "pid");
+  return Napi::Number::New(info.Env(),
+                           static_cast<double>(call_or_throw(info.Env(), "pidfd_open", raw_syscall(SYS_pidfd_open, pid, 0))));
+}
+
+Napi::Value send_signal(const Napi::CallbackInfo& info) {
+  const Napi::Object options = options_of(info);
+  call_or_throw(info.Env(), "pidfd_send_signal",
+                raw_syscall(SYS_pidfd_send_signal, get_int(options, "pidfd"), get_int(options, "signal"), 0, 0));
+  return info.Env().Undefined();
+}
+
+// Whether two fds, of this process and of another, are one open file description.
+Napi::Value same_open_file(const Napi::CallbackInfo& info) {
+  const Napi::Object options = options_of(info);
+  const long order = call_or_throw(info.Env(), "kcmp",
+                                   raw_syscall(SYS_kcmp, raw_syscall(SYS_getpid), get_int(options, "pid"), KCMP_FILE,
+                                               get_int(options, "fd"), get_int(options, "otherFd")));
+  return Napi::Boolean::New(info.Env(), order == 0);
+}
+
+// One wait for the end of one process. Lives until the process ends or the wait is cancelled; then closes its handle.
+class ExitWatch {
+ public:
+  static Napi::Value start(const Napi::CallbackInfo& info) {
+    const Napi::Object options = options_of(info);
+    const Napi::Env env = info.Env();
+    const int pidfd = get_int(options, "pidfd");
+    uv_loop_t* loop = nullptr;
+    napi_get_uv_event_loop(env, &loop);
+    auto* watch = new ExitWatch(env, pidfd);
+    if (const int error = uv_poll_init(loop, &watch->handle_, pidfd); error != 0) {
+      delete watch;
+      throw kernel_error(env, "uv_poll_init", -error);
+    }
+    watch->handle_.data = watch;
+    const Napi::Value promise = watch->deferred_.Promise();
+    uv_poll_start(&watch->handle_, UV_READABLE, &ExitWatch::on_readable);
+    if (!get_bool(options, "keepAlive")) uv_unref(reinterpret_cast<uv_handle_t*>(&watch->handle_));
+    return promise;
+  }
+
+ private:
+  ExitWatch(Napi::Env env, int pidfd)
+      : env_(env), pidfd_(pidfd), deferred_(Napi::Promise::Deferred::New(env)), context_(env, "bulkhead:exit") {}
+
+  static void on_readable(uv_poll_t* handle, int, int) {
+    auto* watch = static_cast<ExitWatch*>(handle->data);
+    uv_poll_stop(handle);
+    watch->settle();
+    uv_close(reinterpret_cast<uv_handle_t*>(handle), [](uv_handle_t* closed) { delete static_cast<ExitWatch*>(closed->data); });
+  }
+
+  // WEXITED reaps our own child; a process that is not ours (an adopted orphan's) answers ECHILD and has no status.
+  void settle() {
+    const Napi::HandleScope scope(env_);
+    const Napi::CallbackScope callback(env_, context_);
+    siginfo_t status{};
+    const long r = raw_syscall(SYS_waitid, P_PIDFD, pidfd_, as_argument(&status), WEXITED);
+    Napi::Object result = Napi::Object::New(env_);
+    const bool exited = r >= 0 && status.si_code == CLD_EXITED;
+    const bool killed = r >= 0 && !exited;
+    result.Set("exitCode", exited ? Napi::Number::New(env_, status.si_status) : env_.Null());
+    result.Set("signal", killed ? Napi::Number::New(env_, status.si_status) : env_.Null());
+    deferred_.Resolve(result);
+  }
+
+  Napi::Env env_;
+  int pidfd_;
+  Napi::Promise::Deferred deferred_;
+  Napi::AsyncContext context_;
+  uv_poll_t handle_{};
+};
+
+}  // namespace
+
+void export_processes(Napi::Env env, Napi::Object exports) {
+  exports.Set("openPidfd", Napi::Function::New(env, open_pidfd));
+  exports.Set("sendSignal", Napi::Function::New(env, send_signal));
+  exports.Set("sameOpenFile", Napi::Function::New(env, same_open_file));
+  exports.Set("waitExit", Napi::Function::New(env, ExitWatch::start));
+}
+
+}  // namespace bulkhead

@@ -1,0 +1,132 @@
+// spawnConfined: reads the request, runs it on a thread of its own, answers by promise.
+#include "spawn.h"
+
+#include <array>
+#include <memory>
+#include <string_view>
+#include <thread>
+
+#include "glue.h"
+
+namespace bulkhead {
+namespace {
+
+struct NamedStep {
+  std::string_view name;
+  Step step;
+};
+
+// The names that plans and failures use.
+constexpr std::array named_steps{
+    NamedStep{"new-session", Step::new_session},
+    NamedStep{"session-keyring", Step::session_keyring},
+    NamedStep{"umask", Step::umask},
+    NamedStep{"cgroup-namespace", Step::cgroup_namespace},
+    NamedStep{"private-mounts", Step::private_mounts},
+    NamedStep{"attach-mount", Step::attach_mount},
+    NamedStep{"pivot-root", Step::pivot_root},
+    NamedStep{"host-name", Step::host_name},
+    NamedStep{"place-fd", Step::place_fd},
+    NamedStep{"close-other-fds", Step::close_other_fds},
+    NamedStep{"resource-limit", Step::resource_limit},
+    NamedStep{"group-id", Step::group_id},
+    NamedStep{"user-id", Step::user_id},
+    NamedStep{"securebits", Step::securebits},
+    NamedStep{"drop-bounding-set", Step::drop_bounding_set},
+    NamedStep{"clear-ambient-set", Step::clear_ambient_set},
+    NamedStep{"drop-capabilities", Step::drop_capabilities},
+    NamedStep{"no-new-privs", Step::no_new_privs},
+    NamedStep{"landlock", Step::landlock},
+    NamedStep{"expect-open", Step::expect_open},
+    NamedStep{"expect-ambient", Step::expect_ambient},
+    NamedStep{"seccomp-filter", Step::seccomp_filter},
+    NamedStep{"default-signals", Step::default_signals},
+    NamedStep{"exec", Step::exec},
+};
+
+Step step_of(Napi::Env env, const std::string& name) {
+  for (const NamedStep& named : named_steps) {
+    if (named.name == name) return named.step;
+  }
+  throw Napi::TypeError::New(env, "unknown child operation \"" + name + "\"");
+}
+
+// Owns what the operations point to; heap-allocated so that the pointers stay.
+struct Request {
+  SpawnRequest spawn;
+  std::vector<std::unique_ptr<std::string>> texts;
+};
+
+const std::string& keep(Request& request, std::string text) {
+  return *request.texts.emplace_back(std::make_unique<std::string>(std::move(text)));
+}
+
+ChildOperation read_operation(const Napi::Object& source, Request& request) {
+  ChildOperation operation{step_of(source.Env(), get_string(source, "step"))};
+  if (source.Has("fd")) operation.fd = get_int(source, "fd");
+  if (source.Has("directoryFd")) operation.directory = get_int(source, "directoryFd");
+  if (source.Has("number")) operation.number = get_u64(source, "number");
+  if (source.Has("value")) operation.value = get_u64(source, "value");
+  if (source.Has("path")) operation.path = keep(request, get_string(source, "path")).c_str();
+  if (source.Has("data")) {
+    const Napi::Value data = source.Get("data");
+    if (!data.IsBuffer()) throw Napi::TypeError::New(source.Env(), "operation data is not a Buffer");
+    const auto bytes = data.As<Napi::Buffer<char>>();
+    const std::string& copy = keep(request, std::string(bytes.Data(), bytes.Length()));
+    operation.data = copy.data();
+    operation.size = copy.size();
+  }
+  return operation;
+}
+
+std::unique_ptr<Request> read_request(const Napi::Object& options) {
+  auto request = std::make_unique<Request>();
+  SpawnRequest& spawn = request->spawn;
+  const Napi::Array operations = get_array(options, "operations");
+  for (std::uint32_t index = 0; index < operations.Length(); ++index) {
+    spawn.operations.push_back(read_operation(operations.Get(index).As<Napi::Object>(), *request));
+  }
+  spawn.argv = get_strings(options, "argv");
+  spawn.environment = get_strings(options, "environment");
+  spawn.namespaces = get_u64(options, "namespaces");
+  spawn.cgroup_fd = get_int(options, "cgroupFd");
+  spawn.user_map = get_string(options, "userMap");
+  spawn.group_map = get_string(options, "groupMap");
+  spawn.core_share_pid = get_int(options, "coreSharePid");
+  spawn.core_create = get_bool(options, "coreCreate");
+  spawn.deadline_ms = get_int(options, "deadlineMs");
+  return request;
+}
+
+Napi::Object describe(Napi::Env env, const SpawnResult& result) {
+  Napi::Object description = Napi::Object::New(env);
+  description.Set("failed", result.failed);
+  description.Set("pid", result.pid);
+  description.Set("pidfd", result.pidfd);
+  description.Set("call", result.call == nullptr ? env.Null() : Napi::String::New(env, result.call));
+  description.Set("operation", Napi::Number::New(env, result.operation));
+  description.Set("error", result.error);
+  description.Set("killed", result.killed);
+  return description;
+}
+
+Napi::Value spawn(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  std::shared_ptr<Request> request = read_request(options_of(info));
+  auto deferred = std::make_shared<Napi::Promise::Deferred>(Napi::Promise::Deferred::New(env));
+  auto done = Napi::ThreadSafeFunction::New(env, Napi::Function(), "bulkhead:spawn", 1, 1);
+  // Not a pool thread: the spawn changes its thread's credentials, signal mask and core cookie for good.
+  std::thread([request, deferred, done]() mutable {
+    const SpawnResult result = spawn_confined(request->spawn);
+    done.BlockingCall(
+        [result, deferred](Napi::Env callback_env, Napi::Function) { deferred->Resolve(describe(callback_env, result)); });
+    done.Release();
+  }).detach();
+  return deferred->Promise();
+}
+
+}  // namespace
+
+void export_spawn(Napi::Env env, Napi::Object exports) { exports.Set("spawnConfined", Napi::Function::New(env, spawn)); }
+
+}  // namespace bulkhead

@@ -1,0 +1,27 @@
+{
+  "targets": [
+    {
+      "target_name": "bulkhead",
+      "sources": [
+        "core/child.cc",
+        "core/clone3.S",
+        "core/kvm_probe.cc",
+        "core/landlock.cc",
+        "core/mounts.cc",
+        "core/open_files.cc",
+        "core/spawn.cc",
+        "addon/addon.cc",
+        "addon/files.cc",
+        "addon/host.cc",
+        "addon/mounts.cc",
+        "addon/processes.cc",
+        "addon/spawn.cc"
+      ],
+      "include_dirs": ["core", "<!@(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17"],
+      "cflags_cc": ["-std=c++20", "-fexceptions", "-Wall", "-Wextra", "-Wconversion", "-fstack-protector-strong"],
+      "ldflags": ["-Wl,-z,now", "-Wl,-z,relro", "-Wl,-z,noexecstack"]
+    }
+  ]
+}

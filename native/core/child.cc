@@ -1,0 +1,212 @@
+// The child between clone and exec. Only raw system calls: no allocation, no locks, no errno, no libc.
+#include "child_operation.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/keyctl.h>
+#include <linux/mount.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+#include <cerrno>
+
+#include "raw_syscall.h"
+
+namespace bulkhead {
+namespace {
+
+// Exit status of a child that failed before exec; the parent learns the reason from the status pipe.
+constexpr int failed_before_exec = 126;
+// CAP_LAST_CAP grows with kernels; the kernel answers EINVAL above its own last one. The ABI has room for 64.
+constexpr int capability_limit = 64;
+// Signals are numbered 1..64 (_NSIG in the kernel, which glibc hides behind SIGRTMAX).
+constexpr int signal_limit = 64;
+// The kernel's own layout of struct sigaction, which glibc's differs from.
+struct KernelSigaction {
+  void* handler;
+  unsigned long flags;
+  void* restorer;
+  std::uint64_t mask;
+};
+
+std::size_t length_of(const char* text) {
+  std::size_t length = 0;
+  while (text[length] != '\0') ++length;
+  return length;
+}
+
+long pivot(int root) {
+  // Both arguments name the new root, on top of which the kernel then stacks the old one, so that no directory for the
+  // old root has to exist in it; see pivot_root(2), "pivot_root(".", ".")".
+  if (long r = raw_syscall(SYS_fchdir, root); r < 0) return r;
+  if (long r = raw_syscall(SYS_pivot_root, as_argument("."), as_argument(".")); r < 0) return r;
+  if (long r = raw_syscall(SYS_umount2, as_argument("."), MNT_DETACH); r < 0) return r;
+  return raw_syscall(SYS_chdir, as_argument("/"));
+}
+
+long set_host_name(const char* name) {
+  const long length = static_cast<long>(length_of(name));
+  if (long r = raw_syscall(SYS_sethostname, as_argument(name), length); r < 0) return r;
+  return raw_syscall(SYS_setdomainname, as_argument("(none)"), 6);
+}
+
+long close_other_fds(unsigned highest, int status_fd) {
+  const auto status = static_cast<unsigned>(status_fd);
+  if (status > highest + 1) {
+    if (long r = raw_syscall(SYS_close_range, highest + 1, status - 1, 0); r < 0) return r;
+  }
+  return raw_syscall(SYS_close_range, status + 1, ~0U, 0);
+}
+
+long set_limit(std::uint64_t resource, std::uint64_t value) {
+  const rlimit64 limit{value, value};
+  return raw_syscall(SYS_prlimit64, 0, static_cast<long>(resource), as_argument(&limit), 0);
+}
+
+long drop_bounding_set() {
+  for (int capability = 0; capability < capability_limit; ++capability) {
+    const long r = raw_syscall(SYS_prctl, PR_CAPBSET_DROP, capability);
+    if (r == -EINVAL) return 0;
+    if (r < 0) return r;
+  }
+  return 0;
+}
+
+long set_capabilities(std::uint32_t low, std::uint32_t inheritable_low) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct data[2] = {{low, low, inheritable_low}, {0, 0, 0}};
+  return raw_syscall(SYS_capset, as_argument(&header), as_argument(data));
+}
+
+// CAP_SETPCAP alone, inheritable too: then nothing but the securebits can refuse to make it ambient.
+long raise_ambient() {
+  constexpr std::uint32_t setpcap = 1U << CAP_SETPCAP;
+  if (long r = set_capabilities(setpcap, setpcap); r < 0) return r;
+  return raw_syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SETPCAP);
+}
+
+long open_directory(const char* path) {
+  const long fd = raw_syscall(SYS_openat, AT_FDCWD, as_argument(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) raw_syscall(SYS_close, fd);
+  return fd < 0 ? fd : 0;
+}
+
+long load_filter(const ChildOperation& operation) {
+  const sock_fprog program{static_cast<unsigned short>(operation.size / sizeof(sock_filter)),
+                           static_cast<sock_filter*>(const_cast<void*>(operation.data))};
+  const long r = raw_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, static_cast<long>(operation.number), as_argument(&program));
+  return r < 0 ? r : 0;
+}
+
+long reset_signals() {
+  const KernelSigaction defaults{nullptr, 0, nullptr, 0};
+  for (int signal = 1; signal <= signal_limit; ++signal) {
+    if (signal == SIGKILL || signal == SIGSTOP) continue;
+    if (long r = raw_syscall(SYS_rt_sigaction, signal, as_argument(&defaults), 0, sizeof(defaults.mask)); r < 0) return r;
+  }
+  const std::uint64_t nothing = 0;
+  return raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, as_argument(&nothing), 0, sizeof(nothing));
+}
+
+// An expectation holds when the observed errno is the expected one. Otherwise the operation fails with what was observed.
+bool met(long result, std::uint64_t expected_errno) { return -result == static_cast<long>(expected_errno); }
+
+// Returns 0 or a positive result when the operation did its work, a negated errno when it did not. `expectation_failed`
+// is set when the call came back otherwise than the operation expects, success included.
+long perform(const ChildOperation& op, const ChildProgram& program, bool& expectation_failed) {
+  const long number = static_cast<long>(op.number);
+  switch (op.step) {
+    case Step::new_session:
+      return raw_syscall(SYS_setsid);
+    case Step::session_keyring:
+      return raw_syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
+    case Step::umask:
+      return raw_syscall(SYS_umask, number);
+    case Step::cgroup_namespace:
+      return raw_syscall(SYS_unshare, CLONE_NEWCGROUP);
+    case Step::private_mounts:
+      return raw_syscall(SYS_mount, 0, as_argument("/"), 0, MS_REC | MS_PRIVATE, 0);
+    case Step::attach_mount:
+      return raw_syscall(SYS_move_mount, op.fd, as_argument(""), op.directory, as_argument(op.path), MOVE_MOUNT_F_EMPTY_PATH);
+    case Step::pivot_root:
+      return pivot(op.fd);
+    case Step::host_name:
+      return set_host_name(op.path);
+    case Step::place_fd:
+      return raw_syscall(SYS_dup3, op.fd, number, 0);
+    case Step::close_other_fds:
+      return close_other_fds(static_cast<unsigned>(op.number), program.status_write_fd);
+    case Step::resource_limit:
+      return set_limit(op.number, op.value);
+    case Step::group_id:
+      return raw_syscall(SYS_setresgid, number, number, number);
+    case Step::user_id:
+      return raw_syscall(SYS_setresuid, number, number, number);
+    case Step::securebits:
+      return raw_syscall(SYS_prctl, PR_SET_SECUREBITS, number);
+    case Step::drop_bounding_set:
+      return drop_bounding_set();
+    case Step::clear_ambient_set:
+      return raw_syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL);
+    case Step::drop_capabilities:
+      return set_capabilities(0, 0);
+    case Step::no_new_privs:
+      return raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
+    case Step::landlock:
+      return raw_syscall(SYS_landlock_restrict_self, op.fd, 0);
+    case Step::expect_open: {
+      const long r = open_directory(op.path);
+      expectation_failed = !met(r, op.number);
+      return r;
+    }
+    case Step::expect_ambient: {
+      const long r = raise_ambient();
+      expectation_failed = !met(r, op.number);
+      return r;
+    }
+    case Step::seccomp_filter:
+      return load_filter(op);
+    case Step::default_signals:
+      return reset_signals();
+    case Step::exec:
+      return raw_syscall(SYS_execve, as_argument(op.path), as_argument(program.argv), as_argument(program.envp));
+  }
+  return -ENOSYS;
+}
+
+bool is_expectation(Step step) { return step == Step::expect_open || step == Step::expect_ambient; }
+
+[[noreturn]] void leave() {
+  for (;;) raw_syscall(SYS_exit_group, failed_before_exec);
+}
+
+[[noreturn]] void fail(const ChildProgram& program, std::size_t index, long result) {
+  const ChildFailure failure{static_cast<std::uint32_t>(index), result < 0 ? static_cast<std::int32_t>(-result) : 0};
+  raw_syscall(SYS_write, program.status_write_fd, as_argument(&failure), sizeof(failure));
+  leave();
+}
+
+}  // namespace
+
+void run_child(const ChildProgram& program) {
+  raw_syscall(SYS_close, program.go_write_fd);
+  raw_syscall(SYS_close, program.status_read_fd);
+  char go = 0;
+  if (raw_syscall(SYS_read, program.go_read_fd, as_argument(&go), 1) != 1) leave();
+  for (std::size_t index = 0; index < program.count; ++index) {
+    const ChildOperation& operation = program.operations[index];
+    bool expectation_failed = false;
+    __atomic_store_n(program.progress, static_cast<std::uint32_t>(index), __ATOMIC_SEQ_CST);
+    const long result = perform(operation, program, expectation_failed);
+    const bool failed = is_expectation(operation.step) ? expectation_failed : result < 0;
+    if (failed) fail(program, index, result);
+  }
+  fail(program, program.count, -EINVAL);  // A list without exec.
+}
+
+}  // namespace bulkhead

@@ -1,0 +1,73 @@
+// What a confined child does between clone and exec: a list of operations, made ready by the launcher before the clone.
+//
+// The list is data, so that the plan alone decides what happens and in which order. Each operation has a name that
+// failures carry back, and requirements that say why the order is as it is (src/sandbox/child_operations.ts orders them).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bulkhead {
+
+enum class Step : std::uint32_t {
+  new_session,        // setsid: no controlling terminal, a process group of its own.
+  session_keyring,    // keyctl(JOIN_SESSION_KEYRING, NULL): an anonymous keyring instead of the launcher's.
+  umask,              // number = mask.
+  cgroup_namespace,   // unshare(CLONE_NEWCGROUP). Requires: already in its own cgroup, which becomes the root it sees.
+  private_mounts,     // Mount propagation off, recursively. Requires: own mount namespace.
+  attach_mount,       // Moves the detached mount `fd` to `path` below `directory` (AT_FDCWD: absolute).
+  pivot_root,         // Makes the mount `fd` the root and detaches the old one. After this no path of the host exists.
+  host_name,          // path = host name; also the NIS domain.
+  place_fd,           // dup3(fd, number): `number` becomes a manifest fd that survives exec.
+  close_other_fds,    // Closes everything above `number` but the status pipe (which exec closes).
+  resource_limit,     // number = RLIMIT_*, value = hard = soft.
+  group_id,           // setresgid(number). Requires: group map written.
+  user_id,            // setresuid(number). Requires: user map written. Resets dumpability and PDEATHSIG.
+  securebits,         // number = SECBIT_*. Requires: CAP_SETPCAP in the own user namespace.
+  drop_bounding_set,  // PR_CAPBSET_DROP of every capability the kernel knows. Requires: CAP_SETPCAP.
+  clear_ambient_set,  // PR_CAP_AMBIENT_CLEAR_ALL.
+  drop_capabilities,  // capset to nothing. After this nothing privileged works, in any namespace.
+  no_new_privs,       // Before landlock and seccomp: both refuse an unprivileged caller without it.
+  landlock,           // landlock_restrict_self(fd).
+  expect_open,        // Opens directory `path`; expects the errno `number` (0: success). Proves a path rule.
+  expect_ambient,     // Raises an ambient capability; expects errno `number`. Proves the securebits.
+  seccomp_filter,     // Loads `data`, `size` bytes of struct sock_filter; number = SECCOMP_FILTER_FLAG_*.
+  default_signals,    // All dispositions to default, nothing blocked.
+  exec,               // execve(path, argv, envp). Last.
+};
+
+struct ChildOperation {
+  Step step;
+  std::int32_t fd = -1;
+  std::int32_t directory = -100;  // AT_FDCWD
+  std::uint64_t number = 0;
+  std::uint64_t value = 0;
+  const char* path = nullptr;
+  const void* data = nullptr;
+  std::size_t size = 0;
+};
+
+// What the child tells its parent when an operation fails; nothing at all when exec succeeds.
+struct ChildFailure {
+  std::uint32_t operation;  // Index into the list.
+  std::int32_t error;       // errno; for an expect_* operation the errno that was observed, 0 for success.
+};
+
+// Everything the child reads. Lives in the parent's memory, which both share until exec; the parent keeps it until the
+// status pipe closes.
+struct ChildProgram {
+  const ChildOperation* operations;
+  std::size_t count;
+  char* const* argv;
+  char* const* envp;
+  int go_read_fd;           // One byte arrives when the id maps are written; end of file when the parent died.
+  int go_write_fd;          // The child's own copy, closed first: it would hide the parent's death.
+  int status_read_fd;       // Likewise.
+  int status_write_fd;      // Close-on-exec: end of file tells the parent that exec succeeded, or that the child was killed.
+  std::uint32_t* progress;  // Index of the operation under way; tells the parent where a killed child died.
+};
+
+// Runs in the child. Never returns to its caller: exec or exit.
+[[noreturn]] void run_child(const ChildProgram& program);
+
+}  // namespace bulkhead

@@ -1,0 +1,216 @@
+#include "spawn.h"
+
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "clone3.h"
+#include "raw_syscall.h"
+#include "unique_fd.h"
+
+namespace bulkhead {
+namespace {
+
+// The child's stack before exec. run_child and its callees use less than 2 KiB; the rest is room for the compiler.
+constexpr std::size_t stack_bytes = 64 * 1024;
+constexpr std::size_t guard_bytes = 4096;
+// Fds that the child must move to their places come from above the manifest, so that no place is taken before its turn.
+constexpr int above_manifest = 256;
+
+SpawnResult failure_of(const char* call, int error) {
+  SpawnResult result;
+  result.failed = true;
+  result.call = call;
+  result.error = error;
+  return result;
+}
+
+class ChildStack {
+ public:
+  ChildStack() {
+    void* memory =
+        mmap(nullptr, stack_bytes + guard_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (memory == MAP_FAILED) return;
+    base_ = static_cast<char*>(memory);
+    mprotect(base_, guard_bytes, PROT_NONE);
+  }
+  ~ChildStack() {
+    if (base_ != nullptr) munmap(base_, stack_bytes + guard_bytes);
+  }
+  ChildStack(const ChildStack&) = delete;
+  ChildStack& operator=(const ChildStack&) = delete;
+  char* start() const { return base_ == nullptr ? nullptr : base_ + guard_bytes; }
+
+ private:
+  char* base_ = nullptr;
+};
+
+// The signals of a process that shares our memory must not run our handlers: block all, the child unblocks after it has
+// reset its dispositions. The thread ends with the spawn, so nothing is restored.
+void block_signals() {
+  const std::uint64_t all = ~0ULL;
+  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, as_argument(&all), 0, sizeof(all));
+}
+
+// Credentials are per thread in the kernel; the raw call changes only this one, and the child inherits it. It cannot be
+// done in the child: inside a user namespace where setgroups is denied it is denied to us as well.
+const char* drop_supplementary_groups() { return raw_syscall(SYS_setgroups, 0, 0) < 0 ? "setgroups" : nullptr; }
+
+// A cookie passes from a thread to what it clones.
+long take_core_cookie(const SpawnRequest& request) {
+  if (request.core_create) return raw_syscall(SYS_prctl, PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, PR_SCHED_CORE_SCOPE_THREAD);
+  if (request.core_share_pid == 0) return 0;
+  return raw_syscall(SYS_prctl, PR_SCHED_CORE, PR_SCHED_CORE_SHARE_FROM, request.core_share_pid, PR_SCHED_CORE_SCOPE_THREAD);
+}
+
+int write_file(int pid, const char* name, const std::string& content) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+  UniqueFd fd(open(path, O_WRONLY | O_CLOEXEC));
+  if (!fd) return errno;
+  return write(fd.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size()) ? 0 : errno;
+}
+
+SpawnResult write_id_maps(int pid, const SpawnRequest& request) {
+  if (request.user_map.empty()) return {};
+  // setgroups before gid_map: afterwards the kernel would keep it allowed.
+  if (int error = write_file(pid, "setgroups", "deny"); error != 0) return failure_of("write setgroups", error);
+  if (int error = write_file(pid, "gid_map", request.group_map); error != 0) return failure_of("write gid_map", error);
+  if (int error = write_file(pid, "uid_map", request.user_map); error != 0) return failure_of("write uid_map", error);
+  return {};
+}
+
+// The status pipe closed without a report: the program runs, or the child was killed on the way. Until exec the list's
+// progress is in our memory; a child that reached exec and is dead now is the business of whoever waits for the process.
+SpawnResult judge_silence(int pidfd, std::uint32_t progress, const std::vector<ChildOperation>& operations) {
+  if (progress < operations.size() && operations[progress].step == Step::exec) return {};
+  siginfo_t info{};
+  raw_syscall(SYS_waitid, P_PIDFD, pidfd, as_argument(&info), WEXITED | WNOWAIT, 0);
+  SpawnResult result;
+  result.failed = true;
+  result.operation = progress;
+  result.killed = info.si_status;
+  return result;
+}
+
+// Waits for exec (end of file), a failed operation, or the deadline.
+SpawnResult await_exec(int status_fd, int deadline_ms) {
+  pollfd poll_status{status_fd, POLLIN, 0};
+  int ready;
+  do {
+    ready = poll(&poll_status, 1, deadline_ms);
+  } while (ready < 0 && errno == EINTR);
+  if (ready == 0) return failure_of("wait for exec", ETIMEDOUT);
+  ChildFailure failure{};
+  const ssize_t got = read(status_fd, &failure, sizeof failure);
+  if (got == 0) return {};
+  if (got != static_cast<ssize_t>(sizeof failure)) return failure_of("read child status", got < 0 ? errno : EPROTO);
+  SpawnResult result;
+  result.failed = true;
+  result.operation = failure.operation;
+  result.error = failure.error;
+  return result;
+}
+
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// Copies of the sources of place_fd, above every place of the manifest; closed with the spawn.
+std::vector<UniqueFd> lift_manifest(std::vector<ChildOperation>& operations, int& error) {
+  std::vector<UniqueFd> copies;
+  for (ChildOperation& operation : operations) {
+    if (operation.step != Step::place_fd) continue;
+    copies.emplace_back(fcntl(operation.fd, F_DUPFD_CLOEXEC, above_manifest));
+    if (!copies.back()) {
+      error = errno;
+      return copies;
+    }
+    operation.fd = copies.back().get();
+  }
+  return copies;
+}
+
+void enter_child(void* program) { run_child(*static_cast<const ChildProgram*>(program)); }
+
+void end_child(const SpawnResult& child) {
+  raw_syscall(SYS_pidfd_send_signal, child.pidfd, SIGKILL, 0, 0);
+  raw_syscall(SYS_waitid, P_PIDFD, child.pidfd, 0, WEXITED, 0);
+  close(child.pidfd);
+}
+
+}  // namespace
+
+SpawnResult spawn_confined(const SpawnRequest& request) {
+  block_signals();
+  if (const char* call = drop_supplementary_groups(); call != nullptr) return failure_of(call, EPERM);
+  if (long r = take_core_cookie(request); r < 0) return failure_of("prctl PR_SCHED_CORE", static_cast<int>(-r));
+
+  UniqueFd go_read, go_write, status_read, status_write;
+  if (!make_pipe(go_read, go_write) || !make_pipe(status_read, status_write)) return failure_of("pipe2", errno);
+  // The status pipe must not sit where a manifest fd goes.
+  UniqueFd high_status(fcntl(status_write.get(), F_DUPFD_CLOEXEC, above_manifest));
+  if (!high_status) return failure_of("fcntl F_DUPFD_CLOEXEC", errno);
+  status_write.reset();
+
+  std::vector<ChildOperation> operations = request.operations;
+  int error = 0;
+  const std::vector<UniqueFd> lifted = lift_manifest(operations, error);
+  if (error != 0) return failure_of("fcntl F_DUPFD_CLOEXEC", error);
+
+  const std::vector<char*> argv = pointers_to(request.argv);
+  const std::vector<char*> envp = pointers_to(request.environment);
+  const ChildStack stack;
+  if (stack.start() == nullptr) return failure_of("mmap", ENOMEM);
+  std::uint32_t progress = 0;
+  ChildProgram program{operations.data(), operations.size(), argv.data(),       envp.data(), go_read.get(),
+                       go_write.get(),    status_read.get(), high_status.get(), &progress};
+
+  int pidfd = -1;
+  clone_args args{};
+  // CLONE_VM: copying the page tables of a JavaScript engine costs more than all namespaces together. Not CLONE_VFORK:
+  // this thread must write the id maps, and answer the child's notified calls, while the child runs.
+  args.flags = CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | request.namespaces;
+  args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  args.stack = reinterpret_cast<std::uint64_t>(stack.start());
+  args.stack_size = stack_bytes;
+  if (request.cgroup_fd >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<std::uint64_t>(request.cgroup_fd);
+  }
+  const long pid = bulkhead_clone3(&args, sizeof args, enter_child, &program);
+  if (pid < 0) return failure_of("clone3", static_cast<int>(-pid));
+  high_status.reset();
+  go_read.reset();
+
+  SpawnResult child;
+  child.pid = static_cast<int>(pid);
+  child.pidfd = pidfd;
+  SpawnResult outcome = write_id_maps(child.pid, request);
+  if (!outcome.failed) {
+    if (write(go_write.get(), "g", 1) != 1) outcome = failure_of("write go", errno);
+  }
+  if (!outcome.failed) outcome = await_exec(status_read.get(), request.deadline_ms);
+  if (!outcome.failed) outcome = judge_silence(pidfd, __atomic_load_n(&progress, __ATOMIC_SEQ_CST), operations);
+  if (outcome.failed) {
+    end_child(child);
+    return outcome;
+  }
+  return child;
+}
+
+}  // namespace bulkhead

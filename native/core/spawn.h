@@ -1,0 +1,41 @@
+// Starting one confined process: clone into fresh namespaces and a cgroup, write its id maps, let it run its operations.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "child_operation.h"
+
+namespace bulkhead {
+
+struct SpawnRequest {
+  std::vector<ChildOperation> operations;  // Paths and data point to memory that the caller keeps.
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;
+  std::uint64_t namespaces = 0;  // CLONE_NEW*; the cgroup namespace is an operation of the child.
+  int cgroup_fd = -1;            // Directory of a v2 cgroup, or -1 to stay in the launcher's.
+  std::string user_map;          // Content of /proc/PID/uid_map; empty without CLONE_NEWUSER.
+  std::string group_map;
+  int core_share_pid = 0;    // A process whose core-scheduling cookie to share; 0: none.
+  bool core_create = false;  // Make a new core-scheduling cookie for this process.
+  int deadline_ms = 10000;   // Longest wait for exec.
+};
+
+struct SpawnResult {
+  int pid = -1;
+  int pidfd = -1;
+  // On failure: where it failed. `call` names the launcher's own system call, or is null when operation `operation` of
+  // the child failed. `error` is the errno, 0 when an expectation was not met because the call succeeded. `killed` is the
+  // signal that ended the child during `operation`, 0 when none did.
+  bool failed = false;
+  const char* call = nullptr;
+  std::uint32_t operation = 0;
+  int error = 0;
+  int killed = 0;
+};
+
+// Blocks until the program runs or the child failed; call it from a thread of its own, whose credentials and core cookie
+// it changes. On failure nothing of the child is left.
+SpawnResult spawn_confined(const SpawnRequest& request);
+
+}  // namespace bulkhead

@@ -1,0 +1,160 @@
+import { createRequire } from "node:module";
+import { HostError } from "../errors/index.js";
+
+/** The names of what a confined child does between clone and exec: native/core/child_operation.h says what each requires. */
+export type ChildStep =
+  | "new-session"
+  | "session-keyring"
+  | "umask"
+  | "cgroup-namespace"
+  | "private-mounts"
+  | "attach-mount"
+  | "pivot-root"
+  | "host-name"
+  | "place-fd"
+  | "close-other-fds"
+  | "resource-limit"
+  | "group-id"
+  | "user-id"
+  | "securebits"
+  | "drop-bounding-set"
+  | "clear-ambient-set"
+  | "drop-capabilities"
+  | "no-new-privs"
+  | "landlock"
+  | "expect-open"
+  | "expect-ambient"
+  | "seccomp-filter"
+  | "default-signals"
+  | "exec";
+
+/** One operation; which members count depends on the step. */
+export interface ChildOperation {
+  readonly step: ChildStep;
+  readonly fd?: number;
+  readonly directoryFd?: number;
+  readonly number?: bigint;
+  readonly value?: bigint;
+  readonly path?: string;
+  readonly data?: Buffer;
+}
+
+export interface SpawnRequest {
+  readonly operations: readonly ChildOperation[];
+  readonly argv: readonly string[];
+  /** `NAME=value` strings. */
+  readonly environment: readonly string[];
+  /** CLONE_NEW* bits. */
+  readonly namespaces: bigint;
+  /** Directory fd of the v2 cgroup to start in; -1: the launcher's own. */
+  readonly cgroupFd: number;
+  /** Content of uid_map and gid_map: `INSIDE OUTSIDE COUNT`. */
+  readonly userMap: string;
+  readonly groupMap: string;
+  /** A process whose core-scheduling cookie to share; 0: none. */
+  readonly coreSharePid: number;
+  readonly coreCreate: boolean;
+  /** Longest wait for exec, in ms. */
+  readonly deadlineMs: number;
+}
+
+/** How a spawn ended. When `failed`, nothing of the child is left; otherwise `pid` runs and `pidfd` is the caller's to close. */
+export interface SpawnResult {
+  readonly failed: boolean;
+  readonly pid: number;
+  readonly pidfd: number;
+  /** The launcher's own system call that failed; null when operation `operation` of the child did. */
+  readonly call: string | null;
+  readonly operation: number;
+  /** errno; 0 when a call succeeded that was expected to fail. */
+  readonly error: number;
+  /** Signal that ended the child during `operation`; 0: none. */
+  readonly killed: number;
+}
+
+/** Both null when the process was not our child, so that its status went elsewhere. */
+export interface ExitStatus {
+  readonly exitCode: number | null;
+  readonly signal: number | null;
+}
+
+/** What a failed native call throws: the call and the kernel's answer. */
+export interface SystemError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+}
+
+/** The addon. One named-options object per call; fds are plain numbers that the caller owns. */
+export interface Addon {
+  spawnConfined(request: SpawnRequest): Promise<SpawnResult>;
+  waitExit(options: { pidfd: number; keepAlive: boolean }): Promise<ExitStatus>;
+  openPidfd(options: { pid: number }): number;
+  sendSignal(options: { pidfd: number; signal: number }): void;
+  sameOpenFile(options: { pid: number; fd: number; otherFd: number }): boolean;
+  /** `mode` counts only with O_CREAT; 0 otherwise. */
+  openBeneath(options: { directoryFd: number; path: string; flags: bigint; mode: number; resolve: bigint }): number;
+  openTap(options: { name: string }): number;
+  socketPair(): [number, number];
+  pipePair(): [number, number];
+  tryLock(options: { fd: number }): boolean;
+  cloneTreeReadOnly(options: { path: string }): number;
+  makeTmpfs(options: { sizeBytes: number }): number;
+  sealTmpfs(options: { fd: number }): void;
+  makeNode(options: {
+    directoryFd: number;
+    name: string;
+    major: number;
+    minor: number;
+    mode: number;
+    user: number;
+    group: number;
+  }): void;
+  makeLandlockRuleset(options: {
+    handledFs: bigint;
+    handledNet: bigint;
+    scoped: bigint;
+    rules: readonly { fd: number; access: bigint }[];
+  }): number;
+  kvmVersion(): number;
+  landlockAbi(): number;
+  coreCookie(options: { pid: number }): bigint;
+}
+
+/** From dist/src/kernel/ to where node-gyp builds. */
+const ADDON_PATH = "../../../native/build/Release/bulkhead.node";
+
+function loadAddon(): Addon {
+  try {
+    return createRequire(import.meta.url)(ADDON_PATH) as Addon;
+  } catch (cause) {
+    throw new HostError({
+      code: "addon-missing",
+      tried: "Cannot load the native addon",
+      subject: "native/build/Release/bulkhead.node",
+      answer: cause instanceof Error ? cause.message.split("\n")[0] : String(cause),
+      remedy: "Run: npm run setup",
+      cause,
+    });
+  }
+}
+
+let loaded: Addon | undefined;
+
+/** Loads on first use, so that rooms which only name types and constants of others load nothing native. */
+export const addon: Addon = new Proxy({} as Addon, {
+  get(_target, name) {
+    loaded ??= loadAddon();
+    return loaded[name as keyof Addon];
+  },
+});
+
+export function isSystemError(error: unknown): error is SystemError {
+  return error instanceof Error && "errno" in error && "code" in error && "syscall" in error;
+}
+
+/** `EACCES` from a failed call of the addon or of node:fs, the message of anything else. */
+export function answerOf(error: unknown): string {
+  if (!isSystemError(error)) return error instanceof Error ? error.message : String(error);
+  return `${error.syscall}: ${error.code}`;
+}

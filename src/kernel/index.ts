@@ -1,0 +1,14 @@
+export {
+  type Addon,
+  addon,
+  answerOf,
+  type ChildOperation,
+  type ChildStep,
+  type ExitStatus,
+  isSystemError,
+  type SpawnRequest,
+  type SpawnResult,
+  type SystemError,
+} from "./addon.js";
+export { compileFilter } from "./libseccomp.js";
+export { findLibseccomp, type LibseccompFile } from "./libseccomp_file.js";
