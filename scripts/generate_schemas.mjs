@@ -1,0 +1,16 @@
+// Writes docs/schema/*.schema.json from the schemas that check the files. Run after a build: node scripts/generate_schemas.mjs
+// test/unit/spec/json_schema.test.ts fails while the published files differ.
+import { mkdirSync, writeFileSync } from "node:fs";
+
+const build = process.argv[2] ?? "dist";
+const root = new URL("../", import.meta.url);
+const { hostFileJsonSchema, vmFileJsonSchema } = await import(new URL(`${build}/src/spec/index.js`, root).href);
+
+const folder = new URL("docs/schema/", root);
+mkdirSync(folder, { recursive: true });
+for (const [name, schema] of [
+  ["vm-file", vmFileJsonSchema()],
+  ["host-file", hostFileJsonSchema()],
+]) {
+  writeFileSync(new URL(`${name}.schema.json`, folder), `${JSON.stringify(schema, null, 2)}\n`);
+}

@@ -1,0 +1,22 @@
+import type { Layer } from "./layer.js";
+import type { SpecSource } from "./vm_spec.js";
+
+/** The host file after validation: what the administrator permits any VM on this host. */
+export interface HostConfig {
+  /** The floor: layers that every VM must have fully enforced. */
+  readonly require: readonly Layer[];
+  /** Directories that images, kernels and logs must lie beneath; null: the directory of the VM file. */
+  readonly imageRoots: readonly string[] | null;
+  /** Shell-style patterns (`*` and `?`) of tap interfaces that VMs may use. */
+  readonly taps: readonly string[];
+  readonly uids: InclusiveRange;
+  readonly categories: InclusiveRange;
+  readonly limits: { readonly memoryPerVmBytes: number; readonly processesPerVm: number };
+  /** null when no host file exists and the built-in default is used. */
+  readonly source: SpecSource | null;
+}
+
+export interface InclusiveRange {
+  readonly first: number;
+  readonly last: number;
+}

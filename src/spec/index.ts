@@ -1,0 +1,21 @@
+export type { ResultStore, TextOrigin } from "./file_check.js";
+export { checkAgainstHost } from "./host_check.js";
+export type { HostConfig, InclusiveRange } from "./host_config.js";
+export { builtInHostConfig, DEFAULT_HOST_FILE, parseHostText, readHostFile } from "./host_file.js";
+export { hostFileJsonSchema, type JsonSchema, vmFileJsonSchema } from "./json_schema.js";
+export { LAYERS, type Layer, type LayerStatus, type LayerStatuses } from "./layer.js";
+export { requiredLayers } from "./required_layers.js";
+export { formatSize, parseSize } from "./size.js";
+export { parseVmText, readVmFile } from "./vm_file.js";
+export type {
+  BootSpec,
+  DeviceLimits,
+  DeviceSpec,
+  DiskSpec,
+  MachineSpec,
+  NetSpec,
+  SerialSpec,
+  SpecSource,
+  VmSpec,
+} from "./vm_spec.js";
+export { VMM_ID } from "./vm_spec.js";

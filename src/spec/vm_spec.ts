@@ -1,0 +1,70 @@
+import type { Layer } from "./layer.js";
+
+/** Id and role of the process that emulates the CPU, in plans, records and reports; no device may have it. */
+export const VMM_ID = "vmm";
+
+/** A VM file after parsing and validation; sizes in bytes, paths as written. Format: docs/vm-file.md. */
+export interface VmSpec {
+  readonly name: string;
+  readonly machine: MachineSpec;
+  readonly boot: BootSpec | null;
+  readonly console: { readonly serial: SerialSpec };
+  readonly devices: readonly DeviceSpec[];
+  /** Layers that must be fully enforced; added to the host file's floor. */
+  readonly require: readonly Layer[];
+  readonly onDeviceExit: "stop" | "pause";
+  /** How long an orderly shutdown may take before processes are killed, in ms. */
+  readonly shutdownGraceMs: number;
+  readonly source: SpecSource;
+}
+
+export interface MachineSpec {
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly accel: "kvm" | "tcg" | "auto";
+}
+
+export type BootSpec =
+  | { readonly kind: "disk"; readonly disk: string }
+  | { readonly kind: "kernel"; readonly file: string; readonly initrd: string | null; readonly append: string | null };
+
+export type SerialSpec =
+  | { readonly kind: "stdio" }
+  | { readonly kind: "none" }
+  | { readonly kind: "file"; readonly file: string };
+
+export interface DeviceSpec {
+  readonly id: string;
+  readonly role: string;
+  readonly model: string;
+  readonly disk: DiskSpec | null;
+  readonly net: NetSpec | null;
+  readonly limits: DeviceLimits;
+}
+
+export interface DiskSpec {
+  readonly file: string;
+  readonly format: "raw" | "qcow2";
+  readonly readOnly: boolean;
+}
+
+export type NetSpec =
+  | { readonly kind: "tap"; readonly tap: string; readonly mac: string | null }
+  | { readonly kind: "disconnected"; readonly mac: string | null };
+
+/** Absent keys are unlimited. Units are in the names. */
+export interface DeviceLimits {
+  readonly readBytesPerSecond?: number;
+  readonly writeBytesPerSecond?: number;
+  readonly readOperationsPerSecond?: number;
+  readonly writeOperationsPerSecond?: number;
+}
+
+export interface SpecSource {
+  /** The file as the user named it, `-` for standard input. */
+  readonly file: string;
+  /** Absolute directory that relative paths of the file start from. */
+  readonly directory: string;
+  /** Where a value stands, for messages: `locate(["devices", 0, "model"])` gives `web1.yaml:12:5`. */
+  locate(path: readonly (string | number)[]): string;
+}
