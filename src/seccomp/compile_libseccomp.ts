@@ -1,0 +1,37 @@
+import { compileFilter } from "../kernel/index.js";
+import { encodeAction } from "./action.js";
+import { type BpfProgram, readProgram } from "./bpf_program.js";
+import { lowerRule } from "./lowering.js";
+import { combinePhases, type FilterRules, type PhaseSelection } from "./phases.js";
+import type { SeccompPolicy } from "./rule.js";
+import { checkAgainstRules } from "./self_check.js";
+import { SYSCALL_NUMBERS } from "./syscall_numbers.js";
+
+/**
+ * Compiles a policy's filter with libseccomp and compares it with the rules on boundary inputs before anybody sees it.
+ * x32 calls and other arches kill the process. Throws SeccompError "rule-too-wide", "libseccomp-refused", "rules-conflict",
+ * "filter-rejected" or "filter-differs".
+ */
+export function compileWithLibseccomp(policy: SeccompPolicy, options: { readonly phases: PhaseSelection }): BpfProgram {
+  const filter = combinePhases(policy, options.phases);
+  const program = readProgram(compileFilter(toLibseccomp(filter)));
+  checkAgainstRules(program, filter);
+  return program;
+}
+
+function toLibseccomp(filter: FilterRules): Parameters<typeof compileFilter>[0] {
+  const defaultAction = encodeAction(filter.otherwise);
+  return {
+    defaultAction,
+    foreignArchAction: encodeAction({ kind: "kill-process" }),
+    rules: filter.rules
+      .flatMap(lowerRule)
+      // libseccomp refuses a rule whose action is the default; leaving it out means the same.
+      .filter((rule) => encodeAction(rule.action) !== defaultAction)
+      .map((rule) => ({
+        syscallNumber: SYSCALL_NUMBERS.get(rule.syscall) as number,
+        action: encodeAction(rule.action),
+        args: [...rule.cubes].map(([index, cube]) => ({ index, ...cube })),
+      })),
+  };
+}

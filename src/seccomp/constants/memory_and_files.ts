@@ -1,0 +1,79 @@
+import type { ConstantGroup } from "./constant_group.js";
+
+/** Flags and commands of memory, files and descriptors. */
+export const MEMORY_AND_FILES: readonly ConstantGroup[] = [
+  {
+    family: "fcntl",
+    header: "linux/fcntl.h",
+    values: `
+      F_DUPFD=0 F_GETFD=1 F_SETFD=2 F_GETFL=3 F_SETFL=4 F_GETLK=5 F_SETLK=6 F_SETLKW=7 F_SETOWN=8 F_GETOWN=9
+      F_SETSIG=10 F_GETSIG=11 F_OFD_GETLK=36 F_OFD_SETLK=37 F_OFD_SETLKW=38 F_SETLEASE=0x400 F_GETLEASE=0x401
+      F_NOTIFY=0x402 F_DUPFD_CLOEXEC=0x406 F_SETPIPE_SZ=0x407 F_GETPIPE_SZ=0x408 F_ADD_SEALS=0x409 F_GET_SEALS=0x40a`,
+  },
+  {
+    family: "open",
+    header: "linux/fcntl.h",
+    values: `
+      O_RDONLY=0 O_WRONLY=1 O_RDWR=2 O_ACCMODE=3 O_CREAT=0x40 O_EXCL=0x80 O_NOCTTY=0x100 O_TRUNC=0x200
+      O_APPEND=0x400 O_NONBLOCK=0x800 O_DSYNC=0x1000 FASYNC=0x2000 O_DIRECT=0x4000 O_LARGEFILE=0x8000
+      O_DIRECTORY=0x10000 O_NOFOLLOW=0x20000 O_NOATIME=0x40000 O_CLOEXEC=0x80000 O_SYNC=0x101000 O_PATH=0x200000
+      O_TMPFILE=0x410000`,
+  },
+  {
+    family: "at",
+    header: "linux/fcntl.h",
+    values: `
+      AT_FDCWD=-100 AT_SYMLINK_NOFOLLOW=0x100 AT_REMOVEDIR=0x200 AT_EACCESS=0x200 AT_SYMLINK_FOLLOW=0x400
+      AT_NO_AUTOMOUNT=0x800 AT_EMPTY_PATH=0x1000 AT_RECURSIVE=0x8000`,
+  },
+  {
+    family: "seek",
+    header: "linux/fs.h",
+    values: `
+      SEEK_SET=0 SEEK_CUR=1 SEEK_END=2 SEEK_DATA=3 SEEK_HOLE=4`,
+  },
+  {
+    family: "falloc",
+    header: "linux/falloc.h",
+    values: `
+      FALLOC_FL_KEEP_SIZE=1 FALLOC_FL_PUNCH_HOLE=2 FALLOC_FL_COLLAPSE_RANGE=8 FALLOC_FL_ZERO_RANGE=16
+      FALLOC_FL_INSERT_RANGE=32 FALLOC_FL_UNSHARE_RANGE=0x40`,
+  },
+  {
+    family: "prot",
+    header: "asm/mman.h",
+    values: `
+      PROT_NONE=0 PROT_READ=1 PROT_WRITE=2 PROT_EXEC=4 PROT_SEM=8 PROT_GROWSDOWN=0x1000000 PROT_GROWSUP=0x2000000`,
+  },
+  {
+    family: "map",
+    header: "linux/mman.h",
+    values: `
+      MAP_SHARED=1 MAP_PRIVATE=2 MAP_SHARED_VALIDATE=3 MAP_FIXED=16 MAP_ANONYMOUS=32 MAP_32BIT=0x40
+      MAP_GROWSDOWN=0x100 MAP_DENYWRITE=0x800 MAP_EXECUTABLE=0x1000 MAP_LOCKED=0x2000 MAP_NORESERVE=0x4000
+      MAP_POPULATE=0x8000 MAP_NONBLOCK=0x10000 MAP_STACK=0x20000 MAP_HUGETLB=0x40000 MAP_SYNC=0x80000
+      MAP_FIXED_NOREPLACE=0x100000`,
+  },
+  {
+    family: "mremap",
+    header: "linux/mman.h",
+    values: `
+      MREMAP_MAYMOVE=1 MREMAP_FIXED=2 MREMAP_DONTUNMAP=4`,
+  },
+  {
+    family: "madvise",
+    header: "asm/mman.h",
+    values: `
+      MADV_NORMAL=0 MADV_RANDOM=1 MADV_SEQUENTIAL=2 MADV_WILLNEED=3 MADV_DONTNEED=4 MADV_FREE=8 MADV_REMOVE=9
+      MADV_DONTFORK=10 MADV_DOFORK=11 MADV_HWPOISON=0x64 MADV_SOFT_OFFLINE=0x65 MADV_MERGEABLE=12
+      MADV_UNMERGEABLE=13 MADV_HUGEPAGE=14 MADV_NOHUGEPAGE=15 MADV_DONTDUMP=16 MADV_DODUMP=17 MADV_WIPEONFORK=18
+      MADV_KEEPONFORK=19 MADV_COLD=20 MADV_PAGEOUT=21 MADV_POPULATE_READ=22 MADV_POPULATE_WRITE=23
+      MADV_DONTNEED_LOCKED=24 MADV_COLLAPSE=25`,
+  },
+  {
+    family: "memfd",
+    header: "linux/memfd.h",
+    values: `
+      MFD_CLOEXEC=1 MFD_ALLOW_SEALING=2 MFD_HUGETLB=4`,
+  },
+];
