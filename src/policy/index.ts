@@ -1,0 +1,12 @@
+export { listRoles, loadRolePolicy, type RoleRequest } from "./load_role_policy.js";
+export {
+  type Grant,
+  NODE_NAMES,
+  type NodeAccess,
+  type NodeName,
+  type ResolvedPolicy,
+  type RoleLimits,
+  SELF_MADE_KINDS,
+  type SelfMadeKind,
+} from "./resolved_policy.js";
+export { requireRoleOfModel } from "./role_models.js";

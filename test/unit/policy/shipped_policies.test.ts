@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { listRoles, loadRolePolicy, requireRoleOfModel } from "../../../src/policy/index.js";
+import { combinePhases, compiledFilter, decideCall, findConstant, type SyscallRule } from "../../../src/seccomp/index.js";
+import { suite } from "../../support/harness.js";
+import { repositoryRoot } from "../../support/repository.js";
+
+const test = suite("shipped policies", { timeoutMs: 30_000 });
+
+const folder = join(repositoryRoot, "policies");
+const ROLES = ["disk", "net", "vmm"];
+const load = (role: string) => loadRolePolicy({ folder, role });
+const names = (rules: readonly SyscallRule[]) => new Set(rules.map(({ syscall }) => syscall));
+
+let cacheDirectory: string;
+test.before(() => {
+  cacheDirectory = mkdtempSync(join(tmpdir(), "bulkhead-policies-"));
+});
+test.after(() => rmSync(cacheDirectory, { recursive: true, force: true }));
+
+test("the roles are these three, so that a new one is tested too", () => {
+  assert.equal(listRoles(folder), ROLES);
+});
+
+for (const role of ROLES) {
+  test(`${role} role: loads, compiles for every selection of phases, and each filter passes its self-check`, async () => {
+    const { seccomp } = load(role);
+    const programs = await Promise.all(
+      (["run", "start+run", "lock-down"] as const).map((phases) => compiledFilter({ policy: seccomp, phases, cacheDirectory })),
+    );
+    assert.is(new Set(programs.map(({ sha256 }) => sha256)).size, 3);
+  });
+
+  test(`${role} role: after lock-down nothing can be executed, opened by path, traced or connected`, () => {
+    const run = names(load(role).seccomp.run);
+    const closed =
+      `execve execveat open openat openat2 creat name_to_handle_at open_by_handle_at ptrace process_vm_readv process_vm_writev
+      kill tkill socket socketpair connect bind listen accept accept4 sendto fork vfork unshare setns mount bpf userfaultfd
+      perf_event_open keyctl seccomp rt_sigaction prctl arch_prctl memfd_create pidfd_open pidfd_getfd io_uring_enter
+      io_uring_register pkey_mprotect remap_file_pages personality`.split(/\s+/);
+    assert.equal(
+      closed.filter((name) => run.has(name)),
+      [],
+    );
+  });
+
+  test(`${role} role: after lock-down no memory becomes executable`, () => {
+    const filter = combinePhases(load(role).seccomp, "run");
+    for (const syscall of ["mmap", "mprotect"]) {
+      const executable = decideCall(filter, syscall, [0n, 4096n, findConstant("PROT_EXEC")?.value ?? -1n]);
+      assert.is(executable.action.kind, "kill-process", syscall);
+    }
+  });
+
+  test(`${role} role: hot calls are answered without looking at arguments, so that the kernel skips the filter`, () => {
+    const { run } = load(role).seccomp;
+    for (const hot of ["ppoll", "read", "write", "recvmsg", "sendmsg", "futex"]) {
+      assert.equal(
+        run.filter(({ syscall }) => syscall === hot).map(({ checks }) => checks.length),
+        [0],
+        hot,
+      );
+    }
+  });
+}
+
+test("device roles: hold no KVM request and no /dev/kvm", () => {
+  for (const role of ["disk", "net"]) {
+    const { seccomp, nodes } = load(role);
+    const run = findConstant("KVM_RUN")?.value ?? -1n;
+    assert.is(decideCall(combinePhases(seccomp, "start+run"), "ioctl", [0n, run]).action.kind, "kill-process");
+    assert.not.ok(nodes.some(({ name }) => name === "kvm"));
+  }
+});
+
+test("net and vmm roles: cannot reach an image, make a thread or a lock after lock-down", () => {
+  for (const role of ["net", "vmm"]) {
+    const run = combinePhases(load(role).seccomp, "run");
+    for (const syscall of ["pread64", "pwrite64", "fallocate", "fdatasync", "clone"]) {
+      assert.is(decideCall(run, syscall, [0x3d0f00n]).action.kind, "kill-process", `${role} ${syscall}`);
+    }
+    assert.is(decideCall(run, "fcntl", [0n, findConstant("F_OFD_SETLK")?.value ?? -1n]).action.kind, "kill-process");
+  }
+});
+
+test("clone3: answered ENOSYS in every role, so that thread flags stay visible", () => {
+  for (const role of ROLES) {
+    const { action } = decideCall(combinePhases(load(role).seccomp, "run"), "clone3", []);
+    assert.equal(action, { kind: "errno", errno: 38, name: "ENOSYS" });
+  }
+});
+
+test("models: each belongs to one role, and an unknown one is refused with a suggestion", () => {
+  const all = ROLES.flatMap((role) => load(role).models);
+  assert.is(new Set(all).size, all.length);
+  requireRoleOfModel(load("net"), "e1000");
+  assert.throws(() => requireRoleOfModel(load("net"), "lsi53c895a"), /other models/);
+  assert.throws(() => requireRoleOfModel(load("disk"), "lsi53c895b"), /did you mean "lsi53c895a"/);
+});
+
+test.run();
