@@ -1,0 +1,85 @@
+import { readFileSync } from "node:fs";
+import { addon, answerOf, isSystemError } from "../kernel/index.js";
+import { type CgroupFacts, readCgroupFacts } from "./cgroup_facts.js";
+
+/** Something this host has, or the reason why it has not. */
+export type Availability = { readonly available: true } | { readonly available: false; readonly why: string };
+
+/** Read-only facts about this machine; everything a plan depends on and nothing else. */
+export interface HostFacts {
+  readonly kernelRelease: string;
+  /** Active security modules in order; null when securityfs is not mounted. */
+  readonly securityModules: readonly string[] | null;
+  /** Landlock ABI version; 0: none. */
+  readonly landlockAbi: number;
+  readonly kvm: Availability;
+  readonly cgroup: CgroupFacts;
+  readonly coreScheduling: Availability;
+  readonly selinux: Availability;
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (error) {
+    if (isSystemError(error)) return null;
+    throw error;
+  }
+}
+
+function probeLandlock(): number {
+  try {
+    return addon.landlockAbi();
+  } catch (error) {
+    if (isSystemError(error)) return 0;
+    throw error;
+  }
+}
+
+/** KVM counts as available only when guest code ran in it, with an in-kernel interrupt controller and an irqfd. */
+function probeKvm(): Availability {
+  try {
+    addon.kvmVersion();
+    return { available: true };
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return { available: false, why: error.code === "EPROTO" ? "/dev/kvm opens, but no guest code runs" : answerOf(error) };
+  }
+}
+
+/** PR_SCHED_CORE answers EINVAL without CONFIG_SCHED_CORE, ENODEV without hardware threads: kernel/sched/core_sched.c. */
+function probeCoreScheduling(): Availability {
+  try {
+    addon.coreCookie({ pid: 0 });
+    return { available: true };
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    const why =
+      error.code === "ENODEV" ? "this machine shows no hardware threads" : `the kernel has no core scheduling (${error.code})`;
+    return { available: false, why };
+  }
+}
+
+function judgeSelinux(modules: readonly string[] | null): Availability {
+  const enforce = readText("/sys/fs/selinux/enforce");
+  if (enforce === null) {
+    const active = modules === null ? "securityfs is not mounted" : `active security modules: ${modules.join(", ")}`;
+    return { available: false, why: `the kernel runs without SELinux (${active}); boot with lsm=selinux` };
+  }
+  if (enforce !== "1") return { available: false, why: "SELinux is permissive; run: setenforce 1" };
+  return { available: true };
+}
+
+/** Probes this machine. Changes nothing. The KVM guest takes some 10 ms, which a launch that asks for TCG saves. */
+export function probeHost(options: { readonly skipKvm: boolean } = { skipKvm: false }): HostFacts {
+  const modules = readText("/sys/kernel/security/lsm")?.split(",") ?? null;
+  return {
+    kernelRelease: readText("/proc/sys/kernel/osrelease") ?? "unknown",
+    securityModules: modules,
+    landlockAbi: probeLandlock(),
+    kvm: options.skipKvm ? { available: false, why: "not probed, as nobody asks for it" } : probeKvm(),
+    cgroup: readCgroupFacts(),
+    coreScheduling: probeCoreScheduling(),
+    selinux: judgeSelinux(modules),
+  };
+}

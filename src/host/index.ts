@@ -1,0 +1,11 @@
+export { type CgroupFacts, type Controller, readCgroupFacts, USED_CONTROLLERS } from "./cgroup_facts.js";
+export { type Availability, type HostFacts, probeHost } from "./facts.js";
+export { LANDLOCK_FS_ACCESS, LANDLOCK_NET_ACCESS, LANDLOCK_SCOPES, landlockNames } from "./landlock_access.js";
+export {
+  type InventoryFile,
+  type InventoryRequest,
+  isCurrent,
+  type ProgramInventory,
+  signatureOf,
+  takeInventory,
+} from "./program_inventory.js";
