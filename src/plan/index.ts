@@ -1,0 +1,22 @@
+export { INITRD_PATH, KERNEL_PATH } from "./arguments.js";
+export type {
+  FdKind,
+  FdPlan,
+  FdSource,
+  LandlockPlan,
+  LaunchPlan,
+  LimitsPlan,
+  MachinePlan,
+  MonitorCommand,
+  NamespaceName,
+  NodePlan,
+  ProcessCgroupPlan,
+  ProcessPlan,
+  RootEntry,
+  SeccompPlan,
+  VmCgroupPlan,
+} from "./launch_plan.js";
+export { judgeLayers } from "./layers.js";
+export { CGROUP_DIRECTORY } from "./limits.js";
+export type { FilterFacts, Identity, ImageFacts, PlanInputs, RoleInputs } from "./plan_inputs.js";
+export { planLaunch } from "./plan_launch.js";

@@ -1,0 +1,130 @@
+import type { LayerStatuses } from "../spec/index.js";
+
+/**
+ * Everything that a launch will do, as plain JSON: what `bulkhead plan --json` prints. Sizes in bytes.
+ * Published as schemaVersion 1; members are added, never renamed.
+ */
+export interface LaunchPlan {
+  readonly schemaVersion: 1;
+  readonly vm: string;
+  readonly machine: MachinePlan;
+  /** In start order, the VMM last. */
+  readonly processes: readonly ProcessPlan[];
+  readonly cgroup: VmCgroupPlan | null;
+  readonly onDeviceExit: "stop" | "pause";
+  readonly shutdownGraceMs: number;
+}
+
+export interface MachinePlan {
+  readonly accel: "kvm" | "tcg";
+  readonly accelWhy: string;
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly serial: { readonly kind: "stdio" | "none" } | { readonly kind: "file"; readonly file: string };
+}
+
+export type NamespaceName = "user" | "mount" | "pid" | "net" | "ipc" | "uts" | "cgroup";
+
+export interface ProcessPlan {
+  readonly id: string;
+  readonly role: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly uid: number;
+  readonly gid: number;
+  readonly umask: number;
+  readonly hostName: string;
+  readonly namespaces: readonly NamespaceName[];
+  readonly capabilities: readonly string[];
+  readonly noNewPrivs: true;
+  readonly fds: readonly FdPlan[];
+  readonly selfMade: readonly { readonly kind: string; readonly max: number }[];
+  readonly attach: readonly { readonly path: string; readonly purpose: string }[];
+  /** QMP commands that attach what is not trusted, in order, once the process stands confined. */
+  readonly monitor: readonly MonitorCommand[];
+  readonly root: readonly RootEntry[];
+  readonly nodes: readonly NodePlan[];
+  readonly seccomp: SeccompPlan;
+  readonly landlock: LandlockPlan | null;
+  readonly limits: LimitsPlan;
+  readonly cgroup: ProcessCgroupPlan | null;
+  readonly selinux: { readonly context: string; readonly image: string | null } | null;
+  readonly layers: LayerStatuses;
+}
+
+export type FdKind = "null" | "pipe" | "unix-stream" | "file" | "block" | "tap" | "kvm" | "eventfd" | "memfd";
+
+/** One inherited fd. `source` says where the launcher takes it from. */
+export interface FdPlan {
+  readonly fd: number;
+  readonly kind: FdKind;
+  readonly purpose: string;
+  readonly access: "r" | "w" | "rw";
+  readonly source: FdSource;
+}
+
+export type FdSource =
+  | { readonly from: "null" }
+  | { readonly from: "log" }
+  | { readonly from: "monitor" }
+  | { readonly from: "serial" }
+  /** The end of the channel to or from device `device`. */
+  | { readonly from: "channel"; readonly device: string }
+  | { readonly from: "image"; readonly device: string; readonly path: string }
+  | { readonly from: "tap"; readonly name: string };
+
+export interface MonitorCommand {
+  readonly execute: string;
+  readonly arguments?: Readonly<Record<string, unknown>>;
+}
+
+/** One mount of the private root, or one file that a mount holds. */
+export interface RootEntry {
+  readonly target: string;
+  readonly source: string;
+  readonly access: "ro" | "rw";
+  readonly kind: "bind" | "tmpfs" | "dev" | "proc";
+}
+
+export interface NodePlan {
+  readonly name: string;
+  readonly major: number;
+  readonly minor: number;
+  /** Permission bits; owned by the process's uid and gid. */
+  readonly mode: number;
+}
+
+export interface SeccompPlan {
+  /** Syscalls that are answered until lock-down only. */
+  readonly start: readonly string[];
+  /** Syscalls that are answered for as long as the process lives. */
+  readonly run: readonly string[];
+  readonly instructions: number;
+  readonly sha256: string;
+}
+
+/** Access bits as landlock(7) names them. */
+export interface LandlockPlan {
+  readonly abi: number;
+  readonly handledFs: readonly string[];
+  readonly handledNet: readonly string[];
+  readonly scoped: readonly string[];
+  readonly rules: readonly { readonly path: string; readonly access: readonly string[] }[];
+}
+
+/** rlimits by their lower-case names without RLIMIT_, each set hard = soft; bytes, counts or -1 for unlimited. */
+export type LimitsPlan = Readonly<Record<string, number>>;
+
+export interface VmCgroupPlan {
+  /** Absolute directory below the v2 mount. */
+  readonly path: string;
+  /** Controllers that this host lends; a limit without its controller is not set, and the layer says so. */
+  readonly controllers: readonly string[];
+  readonly files: Readonly<Record<string, string>>;
+}
+
+export interface ProcessCgroupPlan {
+  readonly path: string;
+  /** Content by interface file: {"memory.max": "603979776"}; only those whose controller is there. */
+  readonly files: Readonly<Record<string, string>>;
+}

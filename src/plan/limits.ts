@@ -1,0 +1,106 @@
+import type { HostFacts } from "../host/index.js";
+import type { ResolvedPolicy } from "../policy/index.js";
+import type { DeviceSpec, VmSpec } from "../spec/index.js";
+import type { LimitsPlan, ProcessCgroupPlan, VmCgroupPlan } from "./launch_plan.js";
+import type { ImageFacts } from "./plan_inputs.js";
+
+const UNLIMITED = -1;
+/** The main thread's stack; glibc's threads take their default size from it too. Linux's own default. */
+const STACK_BYTES = 8 * 1024 * 1024;
+/** Queued signals per uid: QEMU's own threads queue a handful of SIG_IPI and timer signals. */
+const PENDING_SIGNALS_MAX = 256;
+/** cpu.max period in us, the kernel's default: Documentation/admin-guide/cgroup-v2.rst. */
+const CPU_PERIOD_US = 100_000;
+
+/** Every resource that getrlimit(2) names, so that none is left to chance. Each is set hard = soft. */
+export function planLimits(policy: ResolvedPolicy): LimitsPlan {
+  return {
+    as: UNLIMITED,
+    // 1, not 0: a pipe in core_pattern ignores 0, and 1 byte stops both (core(5)).
+    core: 1,
+    cpu: UNLIMITED,
+    data: UNLIMITED,
+    // The memfd of guest memory counts as a file; a limit below its size would kill the VMM with SIGXFSZ.
+    fsize: UNLIMITED,
+    locks: UNLIMITED,
+    memlock: policy.limits.lockedBytesMax,
+    msgqueue: 0,
+    nice: 0,
+    nofile: policy.limits.openFilesMax,
+    nproc: policy.limits.threadsMax,
+    rss: UNLIMITED,
+    rtprio: 0,
+    rttime: UNLIMITED,
+    sigpending: PENDING_SIGNALS_MAX,
+    stack: STACK_BYTES,
+  };
+}
+
+interface CgroupInputs {
+  readonly spec: VmSpec;
+  readonly facts: HostFacts;
+}
+
+/** Root of all our groups below the v2 mount. */
+export const CGROUP_DIRECTORY = "bulkhead";
+
+function vmPath(inputs: CgroupInputs): string | null {
+  const { cgroup } = inputs.facts;
+  return cgroup.kind === "none" ? null : `${cgroup.mount}/${CGROUP_DIRECTORY}/${inputs.spec.name}`;
+}
+
+/** Interface files need their controller; those without it are left out, and the `cgroup` layer says `partial`. */
+function keepLent(inputs: CgroupInputs, files: Record<string, string>): Record<string, string> {
+  const { cgroup } = inputs.facts;
+  const lent = cgroup.kind === "none" ? [] : cgroup.controllers;
+  return Object.fromEntries(
+    Object.entries(files).filter(([name]) => lent.some((controller) => name.startsWith(`${controller}.`))),
+  );
+}
+
+/** Limits of the whole VM: guest RAM once, plus what each process may use beside it. */
+export function planVmCgroup(inputs: CgroupInputs, policies: readonly ResolvedPolicy[]): VmCgroupPlan | null {
+  const path = vmPath(inputs);
+  if (path === null || inputs.facts.cgroup.kind === "none") return null;
+  const overhead = policies.reduce((sum, policy) => sum + policy.limits.overheadBytes, 0);
+  const threads = policies.reduce((sum, policy) => sum + policy.limits.threadsMax, 0);
+  const files = keepLent(inputs, {
+    "memory.max": String(inputs.spec.machine.memoryBytes + overhead),
+    "memory.swap.max": "0",
+    "pids.max": String(threads),
+  });
+  return { path, controllers: inputs.facts.cgroup.controllers, files };
+}
+
+/**
+ * Limits of one process. Guest RAM counts in full for each: the first process that touches a page of the memfd is charged
+ * for it, and a device that reads a disk into fresh guest RAM is that process.
+ */
+export function planProcessCgroup(
+  inputs: CgroupInputs,
+  process: { readonly id: string; readonly policy: ResolvedPolicy; readonly cpus: number; readonly io: string | null },
+): ProcessCgroupPlan | null {
+  const vm = vmPath(inputs);
+  if (vm === null) return null;
+  const files = keepLent(inputs, {
+    "memory.max": String(inputs.spec.machine.memoryBytes + process.policy.limits.overheadBytes),
+    "memory.swap.max": "0",
+    "pids.max": String(process.policy.limits.threadsMax),
+    "cpu.max": `${process.cpus * CPU_PERIOD_US} ${CPU_PERIOD_US}`,
+    ...(process.io === null ? {} : { "io.max": process.io }),
+  });
+  return { path: `${vm}/${process.id}`, files };
+}
+
+/** The line of io.max for a device's `limits`; null where none are asked or the file system names no block device. */
+export function planIoLimit(device: DeviceSpec, image: ImageFacts | undefined): string | null {
+  if (image === undefined || image.blockDevice === null) return null;
+  const { limits } = device;
+  const words = [
+    ["rbps", limits.readBytesPerSecond],
+    ["wbps", limits.writeBytesPerSecond],
+    ["riops", limits.readOperationsPerSecond],
+    ["wiops", limits.writeOperationsPerSecond],
+  ].flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
+  return words.length === 0 ? null : `${image.blockDevice} ${words.join(" ")}`;
+}

@@ -1,0 +1,42 @@
+import type { HostFacts, ProgramInventory } from "../host/index.js";
+import type { ResolvedPolicy } from "../policy/index.js";
+import type { HostConfig, VmSpec } from "../spec/index.js";
+
+/** Everything a plan is computed from. The same inputs give the same plan. */
+export interface PlanInputs {
+  readonly spec: VmSpec;
+  readonly hostConfig: HostConfig;
+  readonly facts: HostFacts;
+  /** By role; `vmm` included. */
+  readonly roles: ReadonlyMap<string, RoleInputs>;
+  /** By process id; drawn and reserved beforehand. */
+  readonly identities: ReadonlyMap<string, Identity>;
+  /** By device id, what the image turned out to be. */
+  readonly images: ReadonlyMap<string, ImageFacts>;
+  /** Directory of the private roots. */
+  readonly rootsDirectory: string;
+}
+
+export interface RoleInputs {
+  readonly policy: ResolvedPolicy;
+  readonly inventory: ProgramInventory;
+  readonly filter: FilterFacts;
+}
+
+export interface FilterFacts {
+  readonly instructions: number;
+  readonly sha256: string;
+}
+
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface ImageFacts {
+  readonly kind: "file" | "block";
+  /** Absolute path for reports; nothing is opened by it. */
+  readonly path: string;
+  /** `MAJOR:MINOR` of the block device that I/O limits apply to; null where the file system names none. */
+  readonly blockDevice: string | null;
+}
