@@ -1,0 +1,100 @@
+import { addon, isSystemError } from "../kernel/index.js";
+import { type ObservedLimit, parseLimits } from "./limits.js";
+import { type ObservedMount, parseMountinfo } from "./mount.js";
+import { type ObservedFd, observeFds } from "./open_fd.js";
+import { isGone, ProcessDirectory } from "./process_directory.js";
+import { type ObservedThread, observeThread } from "./thread.js";
+
+/** Namespaces by the names of /proc/PID/ns, without the `_for_children` ones. */
+export const NAMESPACE_FILES = {
+  user: "user",
+  mount: "mnt",
+  pid: "pid",
+  net: "net",
+  ipc: "ipc",
+  uts: "uts",
+  cgroup: "cgroup",
+} as const;
+export type NamespaceKind = keyof typeof NAMESPACE_FILES;
+
+/** Everything that /proc and the kernel show of one live process. */
+export interface ObservedProcess {
+  readonly pid: number;
+  /** As the process was last named; any bytes. */
+  readonly command: string;
+  readonly threads: readonly ObservedThread[];
+  /** `pid:[4026532]` by kind. */
+  readonly namespaces: Readonly<Record<NamespaceKind, string>>;
+  readonly fds: readonly ObservedFd[];
+  readonly mounts: readonly ObservedMount[];
+  readonly limits: Readonly<Record<string, ObservedLimit>>;
+  /** Path of its v2 cgroup, from the hierarchy's root as the caller sees it; null without one. */
+  readonly cgroup: string | null;
+  readonly cwd: string;
+  readonly dumpable: boolean;
+  /** null where the kernel has no core scheduling. */
+  readonly coreCookie: bigint | null;
+}
+
+function readCookie(pid: number): bigint | null {
+  try {
+    return addon.coreCookie({ pid });
+  } catch (error) {
+    if (isSystemError(error)) return null;
+    throw error;
+  }
+}
+
+/** The kernel hands the files of an undumpable process to root instead of to its uid: task_dump_owner() in fs/proc/base.c. */
+function isDumpable(directory: ProcessDirectory, threads: readonly ObservedThread[]): boolean {
+  const euid = threads[0]?.uids[1];
+  return directory.stat("status").uid === euid;
+}
+
+function readNamespaces(directory: ProcessDirectory): Record<NamespaceKind, string> {
+  const entries = Object.entries(NAMESPACE_FILES).map(([kind, file]) => [kind, directory.link(`ns/${file}`)]);
+  return Object.fromEntries(entries) as Record<NamespaceKind, string>;
+}
+
+/** Reads a process; null when it ended meanwhile. Needs CAP_SYS_PTRACE over it. */
+export function observeProcess(pid: number): ObservedProcess | null {
+  let directory: ProcessDirectory | undefined;
+  try {
+    directory = new ProcessDirectory(pid);
+    return readProcess(directory);
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  } finally {
+    directory?.close();
+  }
+}
+
+function readProcess(directory: ProcessDirectory): ObservedProcess {
+  const threads = observeThreads(directory);
+  return {
+    pid: directory.pid,
+    command: directory.read("comm").trimEnd(),
+    threads,
+    namespaces: readNamespaces(directory),
+    fds: observeFds(directory),
+    mounts: parseMountinfo(directory.read("mountinfo")),
+    limits: parseLimits(directory.read("limits")),
+    cgroup: /^0::(.*)$/m.exec(directory.read("cgroup"))?.[1] ?? null,
+    cwd: directory.link("cwd"),
+    dumpable: isDumpable(directory, threads),
+    coreCookie: readCookie(directory.pid),
+  };
+}
+
+function observeThreads(directory: ProcessDirectory): ObservedThread[] {
+  const threads: ObservedThread[] = [];
+  for (const tid of directory.list("task")) {
+    try {
+      threads.push(observeThread(directory, Number(tid)));
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  }
+  return threads.sort((a, b) => a.tid - b.tid);
+}

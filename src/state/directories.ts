@@ -1,0 +1,42 @@
+import { mkdirSync } from "node:fs";
+import { StateError } from "../errors/index.js";
+import { answerOf } from "../kernel/index.js";
+
+/** Where Bulkhead keeps what outlives a command. All root-owned, mode 0700. */
+export interface Directories {
+  /** Run records, locks and reservations; emptied by a reboot. */
+  readonly run: string;
+  /** Private roots, compiled filters and inventories; may be deleted at any time. */
+  readonly cache: string;
+  /** The event log. */
+  readonly log: string;
+}
+
+const DEFAULTS: Directories = { run: "/run/bulkhead", cache: "/var/cache/bulkhead", log: "/var/log/bulkhead" };
+
+/** One directory for all three, for tests and for trying things out beside a production host: `BULKHEAD_STATE=/tmp/x`. */
+const OVERRIDE = "BULKHEAD_STATE";
+/** The cache alone, which is worth keeping when everything else is new. */
+const CACHE_OVERRIDE = "BULKHEAD_CACHE";
+
+/** The directories of this call, made when absent. Throws StateError "state-unwritable". */
+export function openDirectories(environment: NodeJS.ProcessEnv = process.env): Directories {
+  const base = environment[OVERRIDE];
+  const places = base === undefined ? DEFAULTS : { run: `${base}/run`, cache: `${base}/cache`, log: `${base}/log` };
+  const directories = { ...places, cache: environment[CACHE_OVERRIDE] ?? places.cache };
+  for (const path of Object.values(directories)) {
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+    } catch (cause) {
+      throw new StateError({
+        code: "state-unwritable",
+        tried: `Cannot make the state directory ${path}`,
+        subject: path,
+        answer: answerOf(cause),
+        remedy: `Run as root, or set ${OVERRIDE} to a directory you own.`,
+        cause,
+      });
+    }
+  }
+  return directories;
+}

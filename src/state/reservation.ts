@@ -1,0 +1,116 @@
+import { randomInt } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { StateError } from "../errors/index.js";
+import type { Directories } from "./directories.js";
+
+/** Draws before giving up; with a range ten times the VMs on the host, one in 10^64 draws needs this many. */
+const DRAWS_MAX = 64;
+
+/** Uids from `first` to `last`, both included. */
+export interface UidRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What may stand in the way of a uid; read once per launch. */
+export interface UidUse {
+  /** Ranges of /etc/subuid that belong to somebody else. */
+  readonly delegated: readonly UidRange[];
+  /** Uids of accounts and of running processes. */
+  readonly used: ReadonlySet<number>;
+}
+
+/** Owner name under which /etc/subuid may delegate a range to Bulkhead itself. */
+const OWN_SUBUID_NAME = "bulkhead";
+
+function readLines(path: string): string[] {
+  try {
+    return readFileSync(path, "utf8")
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** subuid(5): `owner:first:count`. */
+export function parseSubuid(lines: readonly string[]): UidRange[] {
+  return lines.flatMap((line) => {
+    const [owner, first, count] = line.split(":");
+    if (owner === OWN_SUBUID_NAME || first === undefined || count === undefined) return [];
+    return [{ first: Number(first), last: Number(first) + Number(count) - 1 }];
+  });
+}
+
+/** Not the owner of /proc/PID: that is root for a process that changed its uid and did not exec since (undumpable, proc(5)). */
+function uidsOfProcess(pid: string): number[] {
+  try {
+    const uids = /^Uid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    return uids === undefined ? [] : uids.split(/\s+/).map(Number);
+  } catch {
+    return []; // Ended meanwhile.
+  }
+}
+
+/** Reads who uses which uid on this host: accounts, delegations, live processes. */
+export function readUidUse(): UidUse {
+  const accounts = readLines("/etc/passwd").map((line) => Number(line.split(":")[2]));
+  const running = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap(uidsOfProcess);
+  return { delegated: parseSubuid(readLines("/etc/subuid")), used: new Set([...accounts, ...running]) };
+}
+
+/**
+ * Reserves one uid of the range that nobody on this host holds, for as long as its file stands in the run directory.
+ * The exclusive creation of that file settles races between launchers. Throws StateError "uids-exhausted".
+ */
+export function reserveUid(
+  directories: Directories,
+  range: UidRange,
+  owner: { readonly vm: string; readonly use: UidUse },
+): number {
+  const directory = `${directories.run}/uids`;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (let draw = 0; draw < DRAWS_MAX; draw += 1) {
+    const uid = randomInt(range.first, range.last + 1);
+    const delegated = owner.use.delegated.some((other) => uid >= other.first && uid <= other.last);
+    if (delegated || owner.use.used.has(uid)) continue;
+    try {
+      writeFileSync(`${directory}/${uid}`, owner.vm, { flag: "wx", mode: 0o600 });
+      return uid;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
+  throw new StateError({
+    code: "uids-exhausted",
+    tried: `Cannot reserve a uid for VM "${owner.vm}"`,
+    subject: `${range.first}-${range.last}`,
+    answer: `${DRAWS_MAX} uids drawn at random were all taken or delegated to others`,
+    remedy: "Widen `uids` in the host file, or remove what /etc/subuid delegates inside it.",
+  });
+}
+
+export function releaseUids(directories: Directories, uids: readonly number[]): void {
+  for (const uid of uids) {
+    try {
+      unlinkSync(`${directories.run}/uids/${uid}`);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+  }
+}
+
+/** Uids reserved by a VM, from the reservations themselves: a launcher may die between reserving and recording. */
+export function reservedUids(directories: Directories, vm: string): number[] {
+  try {
+    return readdirSync(`${directories.run}/uids`)
+      .filter((uid) => readFileSync(`${directories.run}/uids/${uid}`, "utf8") === vm)
+      .map(Number);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,158 @@
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { StateError } from "../errors/index.js";
+import { addon } from "../kernel/index.js";
+import { bootId } from "./boot_id.js";
+import type { Directories } from "./directories.js";
+import { identifyProcess, isAlive } from "./process_identity.js";
+import { type RecordedProcess, type RunRecord, type RunState, readRecord, writeRecord } from "./run_record.js";
+
+/** `running` and so on while the launcher lives; `orphaned` when it died and processes serve on; `dead` when nothing is left. */
+export type ObservedState = RunState | "orphaned" | "dead";
+
+/** One VM on record, as anyone may read it. */
+export interface KnownRun {
+  readonly directory: string;
+  readonly record: RunRecord;
+  readonly state: ObservedState;
+  readonly processes: readonly RecordedProcess[];
+}
+
+function runsDirectory(directories: Directories): string {
+  return `${directories.run}/vms`;
+}
+
+/** All VMs on record; a record of an earlier boot is dead whatever its pids are now. */
+export function listRuns(directories: Directories): KnownRun[] {
+  let names: string[];
+  try {
+    names = readdirSync(runsDirectory(directories));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+  return names.sort().flatMap((name) => findRun(directories, name) ?? []);
+}
+
+/** One VM on record; null when there is none of this name. */
+export function findRun(directories: Directories, vm: string): KnownRun | null {
+  const directory = `${runsDirectory(directories)}/${vm}`;
+  const record = readRecord(directory);
+  if (record === null) return null;
+  const sameBoot = record.bootId === bootId();
+  const processes = sameBoot ? record.processes.filter(isAlive) : [];
+  if (sameBoot && isAlive(record.launcher)) return { directory, record, state: record.state, processes };
+  return { directory, record, state: processes.length > 0 ? "orphaned" : "dead", processes };
+}
+
+const LOCK_NAME = "lock";
+
+/**
+ * Locks a run directory; null when another launcher holds it. A launcher that releases the same name removes lock and
+ * directory, so a lock on a file that has left its place is worth nothing and is taken again.
+ */
+function lockRun(directory: string): number | null {
+  const path = `${directory}/${LOCK_NAME}`;
+  for (;;) {
+    const fd = openLock(directory, path);
+    if (fd === null) continue;
+    if (!addon.tryLock({ fd })) {
+      closeSync(fd);
+      return null;
+    }
+    if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) return fd;
+    closeSync(fd);
+  }
+}
+
+/** null when another launcher removed the directory while it was made, or before its lock was opened. */
+function openLock(directory: string, path: string): number | null {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return openSync(path, "w", 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** Removes a run directory whose lock the caller holds. */
+function removeRun(directory: string): void {
+  try {
+    for (const name of readdirSync(directory).filter((entry) => entry !== LOCK_NAME)) {
+      rmSync(`${directory}/${name}`, { recursive: true, force: true });
+    }
+    // The lock goes last: from here on the name, and what stands in the directory, may be another launcher's.
+    rmSync(`${directory}/${LOCK_NAME}`, { force: true });
+    rmdirSync(directory);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== "ENOENT" && code !== "ENOTEMPTY") throw error;
+  }
+}
+
+/** A VM that this launcher owns: its directory, its lock, its record. */
+export class OwnedRun {
+  readonly directory: string;
+  readonly #lockFd: number;
+  #record: RunRecord;
+
+  private constructor(directory: string, lockFd: number, record: RunRecord) {
+    this.directory = directory;
+    this.#lockFd = lockFd;
+    this.#record = record;
+  }
+
+  /** Takes the name, or throws StateError "vm-name-busy" when another launcher holds it or its processes live on. */
+  static claim(directories: Directories, facts: { readonly vm: string; readonly shutdownGraceMs: number }): OwnedRun {
+    const { vm } = facts;
+    const directory = `${runsDirectory(directories)}/${vm}`;
+    const lockFd = lockRun(directory);
+    const known = lockFd === null ? "locked" : findRun(directories, vm);
+    if (lockFd === null || known === "locked" || (known !== null && known.state !== "dead")) {
+      if (lockFd !== null) closeSync(lockFd);
+      throw nameBusy(vm, known === null || known === "locked" ? "another launcher runs it" : `its state is ${known.state}`);
+    }
+    const launcher = identifyProcess(process.pid);
+    if (launcher === null) throw new Error("/proc does not show the launcher itself");
+    const record: RunRecord = {
+      schemaVersion: 1,
+      vm,
+      bootId: bootId(),
+      launcher,
+      state: "starting",
+      processes: [],
+      cgroup: null,
+      uids: [],
+      shutdownGraceMs: facts.shutdownGraceMs,
+      since: new Date().toISOString(),
+    };
+    const run = new OwnedRun(directory, lockFd, record);
+    run.update({});
+    return run;
+  }
+
+  get record(): RunRecord {
+    return this.#record;
+  }
+
+  update(change: Partial<Pick<RunRecord, "state" | "processes" | "cgroup" | "uids">>): void {
+    this.#record = { ...this.#record, ...change };
+    writeRecord(this.directory, this.#record);
+  }
+
+  /** Forgets the VM. Everything it names must be gone by now. */
+  release(): void {
+    removeRun(this.directory);
+    closeSync(this.#lockFd);
+  }
+}
+
+function nameBusy(vm: string, answer: string): StateError {
+  return new StateError({
+    code: "vm-name-busy",
+    tried: `Cannot launch VM "${vm}"`,
+    subject: vm,
+    answer,
+    remedy: `Run \`bulkhead stop ${vm}\`, or give this VM another name.`,
+  });
+}
