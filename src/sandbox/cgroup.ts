@@ -1,0 +1,115 @@
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { SandboxError } from "../errors/index.js";
+import { answerOf } from "../kernel/index.js";
+import type { ProcessCgroupPlan, VmCgroupPlan } from "../plan/index.js";
+
+function failed(tried: string, path: string, cause: unknown): SandboxError {
+  return new SandboxError({
+    code: "cgroup-failed",
+    tried,
+    subject: path,
+    answer: answerOf(cause),
+    remedy: "See `bulkhead doctor`; another manager may own this hierarchy.",
+    cause,
+  });
+}
+
+function write(path: string, content: string): void {
+  try {
+    writeFileSync(path, content);
+  } catch (cause) {
+    throw failed(`Cannot write "${content}" to ${path}`, path, cause);
+  }
+}
+
+/** Lends the controllers to the children of a group. Harmless when they have them. */
+function lendControllers(directory: string, controllers: readonly string[]): void {
+  if (controllers.length > 0) write(`${directory}/cgroup.subtree_control`, controllers.map((name) => `+${name}`).join(" "));
+}
+
+/** Makes the VM's group with its limits. Its processes live in leaves below it. */
+export function createVmCgroup(plan: VmCgroupPlan): void {
+  const parent = dirname(plan.path);
+  try {
+    mkdirSync(parent, { recursive: true });
+    mkdirSync(plan.path);
+  } catch (cause) {
+    throw failed(`Cannot make the cgroup ${plan.path}`, plan.path, cause);
+  }
+  lendControllers(dirname(parent), plan.controllers);
+  lendControllers(parent, plan.controllers);
+  lendControllers(plan.path, plan.controllers);
+  for (const [name, content] of Object.entries(plan.files)) write(`${plan.path}/${name}`, content);
+}
+
+/** Makes a process's leaf with its limits and returns its directory fd, which the caller closes after the clone. */
+export function openLeafCgroup(plan: ProcessCgroupPlan): number {
+  try {
+    mkdirSync(plan.path);
+  } catch (cause) {
+    throw failed(`Cannot make the cgroup ${plan.path}`, plan.path, cause);
+  }
+  for (const [name, content] of Object.entries(plan.files)) write(`${plan.path}/${name}`, content);
+  return openSync(plan.path, constants.O_RDONLY | constants.O_DIRECTORY);
+}
+
+/** Kills everything in a group and below, in one step that no fork can outrun: cgroup.kill, Linux 5.14. */
+export function killCgroup(path: string): void {
+  try {
+    writeFileSync(`${path}/cgroup.kill`, "1");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw failed(`Cannot kill the cgroup ${path}`, path, error);
+  }
+}
+
+/** How long the kernel may take to let go of a killed process's group, in ms. */
+const REMOVE_DEADLINE_MS = 5000;
+const REMOVE_RETRY_MS = 5;
+
+/** Removes a group and its leaves. Waits while killed processes leave it; throws SandboxError when they do not. */
+export async function removeCgroup(path: string): Promise<void> {
+  const deadline = Date.now() + REMOVE_DEADLINE_MS;
+  for (;;) {
+    try {
+      for (const leaf of childGroups(path)) rmdirSync(`${path}/${leaf}`);
+      rmdirSync(path);
+      return;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === "ENOENT") return;
+      if (code !== "EBUSY" || Date.now() > deadline) throw failed(`Cannot remove the cgroup ${path}`, path, error);
+    }
+    await new Promise((resolve) => setTimeout(resolve, REMOVE_RETRY_MS));
+  }
+}
+
+function childGroups(path: string): string[] {
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+}
+
+/** Differences between the limits of a group and its plan. The kernel rounds memory.max down to pages. */
+export function compareCgroupFiles(plan: ProcessCgroupPlan | VmCgroupPlan): string[] {
+  return Object.entries(plan.files).flatMap(([name, planned]) => {
+    const observed = readFileSync(`${plan.path}/${name}`, "utf8").trim();
+    return sameLimit(planned, observed) ? [] : [`${name}: planned ${planned}, observed ${observed}`];
+  });
+}
+
+/** x86-64 pages: memory limits are kept in whole ones. */
+const PAGE_BYTES = 4096;
+
+function sameLimit(planned: string, observed: string): boolean {
+  if (planned === observed) return true;
+  if (/^\d+$/.test(planned) && /^\d+$/.test(observed))
+    return Math.floor(Number(planned) / PAGE_BYTES) * PAGE_BYTES === Number(observed);
+  // io.max prints all four limits, those not set as `max`.
+  const words = new Set(observed.split(" "));
+  return planned.split(" ").every((word) => words.has(word));
+}
+
+export function closeCgroup(fd: number): void {
+  if (fd >= 0) closeSync(fd);
+}

@@ -1,0 +1,131 @@
+import type { ChildOperation } from "../kernel/index.js";
+import type { NamespaceName, ProcessPlan } from "../plan/index.js";
+
+/** CLONE_NEW*: include/uapi/linux/sched.h. The cgroup namespace is unshared later, when the child is in its group. */
+const CLONE_FLAGS: Readonly<Record<Exclude<NamespaceName, "cgroup">, bigint>> = {
+  mount: 0x0002_0000n,
+  uts: 0x0400_0000n,
+  ipc: 0x0800_0000n,
+  user: 0x1000_0000n,
+  pid: 0x2000_0000n,
+  net: 0x4000_0000n,
+};
+
+/** RLIMIT_*: include/uapi/asm-generic/resource.h. */
+const RESOURCES: Readonly<Record<string, bigint>> = {
+  cpu: 0n,
+  fsize: 1n,
+  data: 2n,
+  stack: 3n,
+  core: 4n,
+  rss: 5n,
+  nproc: 6n,
+  nofile: 7n,
+  memlock: 8n,
+  as: 9n,
+  locks: 10n,
+  sigpending: 11n,
+  msgqueue: 12n,
+  nice: 13n,
+  rtprio: 14n,
+  rttime: 15n,
+};
+const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
+
+/**
+ * NOROOT, NO_SETUID_FIXUP and NO_CAP_AMBIENT_RAISE set, KEEP_CAPS clear, all four locked:
+ * include/uapi/linux/securebits.h.
+ */
+const SECUREBITS = 0x01n | 0x02n | 0x04n | 0x08n | 0x20n | 0x40n | 0x80n;
+
+/** include/uapi/asm-generic/errno-base.h */
+const SUCCESS = 0n;
+const EPERM = 1n;
+const EACCES = 13n;
+
+/** Fds of the launcher that the operations name. */
+export interface ChildFds {
+  readonly root: number;
+  readonly dev: number;
+  readonly boot: number | null;
+  readonly landlock: number | null;
+  /** Manifest number to the launcher's fd. */
+  readonly manifest: ReadonlyMap<number, number>;
+}
+
+export function cloneFlags(plan: ProcessPlan): bigint {
+  return plan.namespaces.reduce((flags, name) => (name === "cgroup" ? flags : flags | CLONE_FLAGS[name]), 0n);
+}
+
+/**
+ * What a child does between clone and exec, in order. The order is the argument: what needs privilege comes before its
+ * loss, what needs paths before the pivot, and each layer that hides something after whatever still has to see it.
+ */
+export function childOperations(plan: ProcessPlan, fds: ChildFds, filter: Buffer): ChildOperation[] {
+  return [
+    { step: "new-session" },
+    { step: "session-keyring" },
+    { step: "umask", number: BigInt(plan.umask) },
+    ...(plan.namespaces.includes("cgroup") ? [{ step: "cgroup-namespace" } as const] : []),
+    ...enterRoot(fds),
+    { step: "host-name", path: plan.hostName },
+    ...placeFds(fds),
+    ...setLimits(plan),
+    // The group first: after the user id nothing permits it.
+    { step: "group-id", number: BigInt(plan.gid) },
+    { step: "user-id", number: BigInt(plan.uid) },
+    ...givePrivilegesUp(),
+    ...restrictPaths(fds),
+    { step: "close-other-fds", number: BigInt(Math.max(...fds.manifest.keys())) },
+    { step: "default-signals" },
+    // Last before exec: from here on only what the policy's start set allows.
+    { step: "seccomp-filter", number: 0n, data: filter },
+    { step: "exec", path: plan.argv[0] ?? "" },
+  ];
+}
+
+function enterRoot(fds: ChildFds): ChildOperation[] {
+  return [
+    // Before any attach: what is mounted here must not reach the host, and pivot_root refuses a shared parent.
+    { step: "private-mounts" },
+    { step: "attach-mount", fd: fds.root, path: "/" },
+    { step: "attach-mount", fd: fds.dev, directoryFd: fds.root, path: "dev" },
+    ...(fds.boot === null ? [] : [{ step: "attach-mount", fd: fds.boot, directoryFd: fds.root, path: "boot" } as const]),
+    { step: "pivot-root", fd: fds.root },
+  ];
+}
+
+function placeFds(fds: ChildFds): ChildOperation[] {
+  return [...fds.manifest].map(([number, fd]) => ({ step: "place-fd", fd, number: BigInt(number) }));
+}
+
+function setLimits(plan: ProcessPlan): ChildOperation[] {
+  return Object.entries(plan.limits).map(([name, value]) => {
+    const resource = RESOURCES[name];
+    if (resource === undefined) throw new Error(`no resource limit is named ${name}`);
+    return { step: "resource-limit", number: resource, value: value < 0 ? RLIM_INFINITY : BigInt(value) };
+  });
+}
+
+function givePrivilegesUp(): ChildOperation[] {
+  return [
+    // The kernel shows securebits nowhere. So one call is made twice, and only they may change its answer.
+    { step: "expect-ambient", number: SUCCESS },
+    { step: "clear-ambient-set" },
+    { step: "securebits", number: SECUREBITS },
+    { step: "expect-ambient", number: EPERM },
+    { step: "drop-bounding-set" },
+    { step: "drop-capabilities" },
+    { step: "no-new-privs" },
+  ];
+}
+
+function restrictPaths(fds: ChildFds): ChildOperation[] {
+  if (fds.landlock === null) return [];
+  return [
+    // The kernel does not show a Landlock domain either: mode bits allow listing /dev, and only the domain refuses it.
+    { step: "expect-open", path: "/dev", number: SUCCESS },
+    { step: "landlock", fd: fds.landlock },
+    { step: "expect-open", path: "/dev", number: EACCES },
+  ];
+}

@@ -1,0 +1,136 @@
+import { constants, lstatSync, readdirSync } from "node:fs";
+import { chmod, copyFile, mkdir, mkdtemp, rename, rm, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { SandboxError } from "../errors/index.js";
+import type { ProgramInventory } from "../host/index.js";
+import { answerOf } from "../kernel/index.js";
+
+/** Mount points that every private root has, used or not: a content-addressed root serves all launches. */
+const MOUNT_POINTS = ["/dev", "/boot"] as const;
+const DIRECTORY_MODE = 0o755;
+
+/** Below the cache directory; one directory per content, named by its hash. */
+export function rootsDirectory(cacheDirectory: string): string {
+  return `${cacheDirectory}/roots`;
+}
+
+/**
+ * Makes sure that the private root of this inventory stands, complete and unchanged, and returns its path.
+ * Built beside its place and moved there in one step, so that a launch never sees half of one.
+ * Throws SandboxError "root-unbuildable".
+ */
+export async function prepareRoot(cacheDirectory: string, inventory: ProgramInventory): Promise<string> {
+  const path = `${rootsDirectory(cacheDirectory)}/${inventory.sha256}`;
+  const differences = compareRoot(path, inventory);
+  if (differences.length === 0) return path;
+  try {
+    await mkdir(rootsDirectory(cacheDirectory), { recursive: true, mode: 0o700 });
+    const building = await mkdtemp(`${rootsDirectory(cacheDirectory)}/.building-`);
+    await fillRoot(building, inventory);
+    await replaceDirectory(building, path);
+  } catch (cause) {
+    throw new SandboxError({
+      code: "root-unbuildable",
+      tried: `Cannot build the private root of ${inventory.program}`,
+      subject: path,
+      answer: answerOf(cause),
+      remedy: "Free some space there (a root takes some 100 MB), or delete the cache directory.",
+      cause,
+    });
+  }
+  return path;
+}
+
+async function fillRoot(root: string, inventory: ProgramInventory): Promise<void> {
+  await chmod(root, DIRECTORY_MODE);
+  for (const link of inventory.links) {
+    await mkdir(join(root, link.to), { recursive: true, mode: DIRECTORY_MODE });
+    await symlink(link.to, join(root, link.target));
+  }
+  for (const point of MOUNT_POINTS) await mkdir(join(root, point), { mode: DIRECTORY_MODE });
+  for (const file of inventory.files) {
+    const place = join(root, file.target);
+    await mkdir(dirname(place), { recursive: true, mode: DIRECTORY_MODE });
+    await copyFile(file.source, place, constants.COPYFILE_FICLONE);
+    await chmod(place, file.mode);
+  }
+}
+
+/** A launch that runs from the old root keeps it: its mount holds the directory, wherever its name went. */
+async function replaceDirectory(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+    return;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
+  }
+  const old = `${from}-old`;
+  await rename(to, old);
+  await rename(from, to);
+  await rm(old, { recursive: true });
+}
+
+/**
+ * What differs between a directory and the root that the inventory describes; empty when it is exactly that. What is
+ * mounted on the mount points is not looked at. Synchronous: a launch asks it of every process while guests wait.
+ */
+export function compareRoot(root: string, inventory: ProgramInventory): string[] {
+  let found: Map<string, string>;
+  try {
+    found = describeTree(root, "");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [`${root} is missing`];
+    throw error;
+  }
+  const planned = plannedTree(inventory);
+  const differences: string[] = [];
+  for (const [path, facts] of planned) {
+    const observed = found.get(path);
+    if (observed !== facts) differences.push(`${path}: planned ${facts}, observed ${observed ?? "nothing"}`);
+  }
+  for (const path of found.keys()) if (!planned.has(path)) differences.push(`${path}: not planned`);
+  return differences;
+}
+
+function plannedTree(inventory: ProgramInventory): Map<string, string> {
+  const tree = new Map<string, string>();
+  const addParents = (path: string): void => {
+    for (let parent = dirname(path); parent !== "/"; parent = dirname(parent)) tree.set(parent, "directory 755 of 0:0");
+  };
+  for (const point of MOUNT_POINTS) tree.set(point, "directory 755 of 0:0");
+  for (const link of inventory.links) {
+    tree.set(link.target, "link");
+    tree.set(`/${link.to}`, "directory 755 of 0:0");
+    addParents(`/${link.to}`);
+  }
+  for (const file of inventory.files) {
+    const place = throughLinks(file.target, inventory);
+    tree.set(place, `file ${file.mode.toString(8)} of 0:0, ${file.sizeBytes} bytes`);
+    addParents(place);
+  }
+  return tree;
+}
+
+/** `/lib64/ld.so` stands at `/usr/lib64/ld.so` where /lib64 is a link. */
+function throughLinks(target: string, inventory: ProgramInventory): string {
+  const link = inventory.links.find((candidate) => target.startsWith(`${candidate.target}/`));
+  return link === undefined ? target : `/${link.to}${target.slice(link.target.length)}`;
+}
+
+function describeTree(root: string, below: string): Map<string, string> {
+  const tree = new Map<string, string>();
+  for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
+    const path = `${below}/${entry.name}`;
+    const facts = lstatSync(join(root, path));
+    const owner = `${facts.uid}:${facts.gid}`;
+    const mode = (facts.mode & 0o7777).toString(8);
+    if (entry.isDirectory()) {
+      tree.set(path, `directory ${mode} of ${owner}`);
+      if (MOUNT_POINTS.some((point) => point === path)) continue;
+      for (const [inner, innerFacts] of describeTree(root, path)) tree.set(inner, innerFacts);
+    } else if (entry.isSymbolicLink()) tree.set(path, "link");
+    else tree.set(path, `file ${mode} of ${owner}, ${facts.size} bytes`);
+  }
+  return tree;
+}

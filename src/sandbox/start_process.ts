@@ -1,0 +1,132 @@
+import { closeSync } from "node:fs";
+import { getSystemErrorName } from "node:util";
+import { SandboxError } from "../errors/index.js";
+import {
+  addon,
+  answerOf,
+  type ChildOperation,
+  type ExitStatus,
+  isSystemError,
+  type SpawnRequest,
+  type SpawnResult,
+} from "../kernel/index.js";
+import type { ProcessPlan } from "../plan/index.js";
+import { closeCgroup, openLeafCgroup } from "./cgroup.js";
+import { type BootFile, closeChildMounts, openChildMounts } from "./child_mounts.js";
+import { childOperations, cloneFlags } from "./child_operations.js";
+import { openLandlockRuleset } from "./landlock.js";
+
+/** Longest wait for a child to reach exec, in ms. It only makes system calls; a host under load takes some 20 ms. */
+const EXEC_DEADLINE_MS = 10_000;
+
+export interface StartRequest {
+  readonly plan: ProcessPlan;
+  /** Manifest number to the launcher's fd; the launcher keeps and closes its own. */
+  readonly manifest: ReadonlyMap<number, number>;
+  readonly filter: Buffer;
+  readonly bootFiles: readonly BootFile[];
+  /** A process of the same VM whose core-scheduling cookie to share; null: be the first of its VM. */
+  readonly coreGroup: number | null;
+  /** For tests: changes what the child is told, to see that the launch notices. */
+  readonly alterSpawn?: AlterSpawn;
+}
+
+export type AlterSpawn = (id: string, request: SpawnRequest) => SpawnRequest;
+
+/** A process that runs its program under every layer that precedes exec. */
+export interface ConfinedProcess {
+  readonly plan: ProcessPlan;
+  readonly pid: number;
+  /** Settles once, when the process has ended and is reaped. */
+  readonly ended: Promise<ExitStatus>;
+  /** Sends SIGKILL; does nothing when it has ended. */
+  kill(): void;
+  /** Sends a signal; does nothing when it has ended. */
+  signal(number: number): void;
+}
+
+/** Starts one process by its plan. Throws SandboxError with the step that failed; then nothing of it is left. */
+export async function startProcess(request: StartRequest): Promise<ConfinedProcess> {
+  const { plan } = request;
+  const opened: (() => void)[] = [];
+  try {
+    const rootEntry = plan.root.find((entry) => entry.target === "/");
+    if (rootEntry === undefined) throw new Error(`the plan of ${plan.id} has no root`);
+    const mounts = openChildMounts(plan, rootEntry.source, request.bootFiles);
+    opened.push(() => closeChildMounts(mounts));
+    const landlock = plan.landlock === null ? null : openLandlockRuleset(plan.landlock, mounts);
+    if (landlock !== null) opened.push(() => closeSync(landlock));
+    const cgroupFd = plan.cgroup === null ? -1 : openLeafCgroup(plan.cgroup);
+    opened.push(() => closeCgroup(cgroupFd));
+    const planned: SpawnRequest = {
+      operations: childOperations(plan, { ...mounts, landlock, manifest: request.manifest }, request.filter),
+      argv: plan.argv,
+      environment: Object.entries(plan.env).map(([name, value]) => `${name}=${value}`),
+      namespaces: cloneFlags(plan),
+      cgroupFd,
+      userMap: `${plan.uid} ${plan.uid} 1`,
+      groupMap: `${plan.gid} ${plan.gid} 1`,
+      ...coreScheduling(request),
+      deadlineMs: EXEC_DEADLINE_MS,
+    };
+    const spawn = request.alterSpawn?.(plan.id, planned) ?? planned;
+    const result = await addon.spawnConfined(spawn);
+    if (result.failed) throw spawnFailure(plan, spawn.operations, result);
+    return confinedProcess(plan, result);
+  } catch (cause) {
+    if (!isSystemError(cause)) throw cause;
+    throw new SandboxError({
+      code: "process-unprepared",
+      tried: `Cannot prepare process "${plan.id}"`,
+      subject: plan.id,
+      answer: answerOf(cause),
+      remedy: "Run `bulkhead doctor`.",
+      cause,
+    });
+  } finally {
+    for (const close of opened) close();
+  }
+}
+
+/** The first process of a VM makes its cookie, the others share it. */
+function coreScheduling(request: StartRequest): Pick<SpawnRequest, "coreSharePid" | "coreCreate"> {
+  const available = request.plan.layers["core-scheduling"].status === "enforced";
+  return { coreSharePid: available ? (request.coreGroup ?? 0) : 0, coreCreate: available && request.coreGroup === null };
+}
+
+function confinedProcess(plan: ProcessPlan, result: SpawnResult): ConfinedProcess {
+  let live = true;
+  const ended = addon.waitExit({ pidfd: result.pidfd, keepAlive: true }).then((status) => {
+    live = false;
+    closeSync(result.pidfd);
+    return status;
+  });
+  const signal = (number: number): void => {
+    if (live) addon.sendSignal({ pidfd: result.pidfd, signal: number });
+  };
+  return { plan, pid: result.pid, ended, signal, kill: () => signal(9) };
+}
+
+function errorName(error: number): string {
+  return error === 0 ? "it succeeded" : getSystemErrorName(-error);
+}
+
+function spawnFailure(plan: ProcessPlan, operations: readonly ChildOperation[], result: SpawnResult): SandboxError {
+  const tried = `Cannot start process "${plan.id}"`;
+  const subject = plan.id;
+  if (result.call !== null) {
+    return new SandboxError({ code: "spawn-failed", tried, subject, answer: `${result.call}: ${errorName(result.error)}` });
+  }
+  const operation = operations[result.operation];
+  const step = operation?.step ?? "end of the list";
+  const answer = result.killed > 0 ? `killed by signal ${result.killed}` : errorName(result.error);
+  if (operation?.step === "expect-ambient" || operation?.step === "expect-open") {
+    return new SandboxError({
+      code: "probe-failed",
+      tried: `${tried}: the probe of ${operation.step === "expect-open" ? "landlock" : "securebits"} was not answered as it must be`,
+      subject,
+      answer: `expected ${operation.number === 0n ? "success" : errorName(Number(operation.number))}, observed ${result.error === 0 ? "success" : errorName(result.error)}`,
+    });
+  }
+  return new SandboxError({ code: "step-failed", tried: `${tried}: step ${step}`, subject, answer });
+}

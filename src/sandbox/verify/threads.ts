@@ -1,0 +1,39 @@
+import type { ObservedProcess, ObservedThread } from "../../observe/index.js";
+import type { ProcessPlan } from "../../plan/index.js";
+import type { Comparison } from "./difference.js";
+
+const NO_CAPABILITIES = "0".repeat(16);
+/** SECCOMP_MODE_FILTER: include/uapi/linux/seccomp.h. */
+const SECCOMP_MODE_FILTER = 2;
+const FILTERS_PLANNED = 1;
+
+/** What must hold for each thread on its own: the kernel keeps all of this per thread. */
+export function compareThreads(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): void {
+  for (const thread of observed.threads) compareThread(plan, thread, comparison);
+  comparison.expect("uid", `umask ${plan.umask.toString(8).padStart(4, "0")}`, `umask ${observed.threads[0]?.umask ?? "unread"}`);
+}
+
+function compareThread(plan: ProcessPlan, thread: ObservedThread, comparison: Comparison): void {
+  const where = `thread ${thread.tid}: `;
+  comparison.expect(
+    "seccomp",
+    `${where}mode ${SECCOMP_MODE_FILTER}, ${FILTERS_PLANNED} filter`,
+    `${where}mode ${thread.seccompMode}, ${thread.seccompFilters} filter`,
+  );
+  for (const [set, bits] of Object.entries(thread.capabilities)) {
+    comparison.expect("capabilities", `${where}${set} ${NO_CAPABILITIES}`, `${where}${set} ${bits}`);
+  }
+  comparison.expect("no-new-privs", `${where}set`, `${where}${thread.noNewPrivs ? "set" : "clear"}`);
+  comparison.expect("uid", `${where}uids ${repeat(plan.uid)}`, `${where}uids ${thread.uids.join(" ")}`);
+  comparison.expect("uid", `${where}gids ${repeat(plan.gid)}`, `${where}gids ${thread.gids.join(" ")}`);
+  comparison.expect("uid", `${where}no supplementary groups`, `${where}${groupsOf(thread)}`);
+}
+
+/** Real, effective, saved and file-system id. */
+function repeat(id: number): string {
+  return [id, id, id, id].join(" ");
+}
+
+function groupsOf(thread: ObservedThread): string {
+  return thread.groups.length === 0 ? "no supplementary groups" : `supplementary groups ${thread.groups.join(" ")}`;
+}
