@@ -1,0 +1,95 @@
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { addon } from "../kernel/index.js";
+import type { FdPlan, ProcessPlan } from "../plan/index.js";
+import type { HeldFd } from "../sandbox/index.js";
+import type { OpenedFile } from "./image.js";
+
+/** What one process is given, and the launcher's own ends of it. */
+export interface ProcessFds {
+  /** Fds of the process's manifest as the launcher holds them until the process is verified. */
+  readonly held: readonly HeldFd[];
+  /** The launcher's ends; whoever reads from one takes it over. */
+  readonly monitor: number;
+  readonly log: number;
+  /** null where the process has no serial console. */
+  readonly serial: number | null;
+}
+
+/** Makes all fds of a VM: one channel per device, one monitor and one log per process, the serial console. */
+export class MachineFds {
+  readonly #channels = new Map<string, [number, number]>();
+  readonly #open = new Set<number>();
+  readonly #images: ReadonlyMap<string, OpenedFile>;
+
+  constructor(images: ReadonlyMap<string, OpenedFile>) {
+    this.#images = images;
+    // Handed over: from here on the images are closed with the rest.
+    for (const image of images.values()) this.#open.add(image.fd);
+  }
+
+  /** The fds of one process. */
+  make(plan: ProcessPlan): ProcessFds {
+    const [log, logEnd] = this.#keep(addon.pipePair());
+    const [monitor, monitorEnd] = this.#keep(addon.socketPair());
+    const needsSerial = plan.fds.some((fd) => fd.source.from === "serial");
+    const [serial, serialEnd] = needsSerial ? this.#keep(addon.socketPair()) : [null, null];
+    const sourceOf = (fd: FdPlan): number => {
+      switch (fd.source.from) {
+        case "null":
+          return this.#keepOne(openSync("/dev/null", constants.O_RDONLY));
+        case "log":
+          return logEnd;
+        case "monitor":
+          return monitorEnd;
+        case "serial":
+          return serialEnd as number;
+        case "channel":
+          return this.#channelEnd(fd.source.device, plan.id === fd.source.device ? "device" : "vmm");
+        case "image":
+          return this.#image(fd.source.device);
+        case "tap":
+          return this.#keepOne(addon.openTap({ name: fd.source.name }));
+      }
+    };
+    const held = plan.fds.map((fd) => {
+      const source = sourceOf(fd);
+      const facts = fstatSync(source);
+      return { plan: fd, fd: source, inode: `${facts.dev}:${facts.ino}` };
+    });
+    return { held, monitor, log, serial };
+  }
+
+  /** The launcher's end now belongs to a stream, which will close it. */
+  handOver(fd: number): number {
+    this.#open.delete(fd);
+    return fd;
+  }
+
+  /** Closes every copy that the launcher still holds: with one left, a peer's death would go unnoticed. */
+  close(): void {
+    for (const fd of this.#open) closeSync(fd);
+    this.#open.clear();
+  }
+
+  #keepOne(fd: number): number {
+    this.#open.add(fd);
+    return fd;
+  }
+
+  #keep(pair: [number, number]): [number, number] {
+    for (const fd of pair) this.#open.add(fd);
+    return pair;
+  }
+
+  #channelEnd(device: string, side: "device" | "vmm"): number {
+    const pair = this.#channels.get(device) ?? this.#keep(addon.socketPair());
+    this.#channels.set(device, pair);
+    return pair[side === "device" ? 0 : 1];
+  }
+
+  #image(device: string): number {
+    const image = this.#images.get(device);
+    if (image === undefined) throw new Error(`no image was opened for ${device}`);
+    return image.fd;
+  }
+}

@@ -1,0 +1,51 @@
+import type { ProgramInventory } from "../host/index.js";
+import type { LaunchPlan } from "../plan/index.js";
+import type { StartedProcess } from "../sandbox/index.js";
+import { type KnownRun, type OwnedRun, readJson, writeJson } from "../state/index.js";
+import type { ProcessFds } from "./channels.js";
+
+/** What a launch leaves beside its record, so that any later reader can hold a process against its plan. */
+interface Evidence {
+  readonly plan: LaunchPlan;
+  /** `dev:ino` of each manifest fd, by process and fd number. */
+  readonly inodes: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** By role. */
+  readonly inventories: Readonly<Record<string, ProgramInventory>>;
+}
+
+const EVIDENCE_NAME = "plan.json";
+
+export function keepEvidence(
+  run: OwnedRun,
+  facts: {
+    readonly plan: LaunchPlan;
+    readonly manifests: ReadonlyMap<string, ProcessFds>;
+    readonly inventories: ReadonlyMap<string, ProgramInventory>;
+  },
+): void {
+  const inodes = [...facts.manifests].map(([id, fds]) => [
+    id,
+    Object.fromEntries(fds.held.map((held) => [held.plan.fd, held.inode])),
+  ]);
+  const evidence: Evidence = {
+    plan: facts.plan,
+    inodes: Object.fromEntries(inodes),
+    inventories: Object.fromEntries(facts.inventories),
+  };
+  writeJson(`${run.directory}/${EVIDENCE_NAME}`, evidence);
+}
+
+/** The plan of a VM on record and its live processes, ready to be compared; null when its launch had not come that far. */
+export function readEvidence(run: KnownRun): { readonly plan: LaunchPlan; readonly started: readonly StartedProcess[] } | null {
+  const evidence = readJson(`${run.directory}/${EVIDENCE_NAME}`) as Evidence | null;
+  if (evidence === null) return null;
+  const started = run.record.processes.flatMap((recorded): StartedProcess[] => {
+    const plan = evidence.plan.processes.find((process) => process.id === recorded.id);
+    const inventory = evidence.inventories[recorded.role];
+    if (plan === undefined || inventory === undefined) return [];
+    const inodes = evidence.inodes[recorded.id] ?? {};
+    const held = plan.fds.map((fd) => ({ plan: fd, fd: null, inode: inodes[String(fd.fd)] ?? "" }));
+    return [{ plan, pid: recorded.pid, inventory, held }];
+  });
+  return { plan: evidence.plan, started };
+}

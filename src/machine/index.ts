@@ -1,0 +1,12 @@
+export { collectGarbage, endOrphan, signalProcess } from "./cleanup.js";
+export type { Ending } from "./ending.js";
+export { describeExit } from "./ending.js";
+export { type FileRequest, type OpenedFile, openTenantFile } from "./image.js";
+export { type InspectedProcess, type Inspection, inspectRun } from "./inspect.js";
+export { describeInspection } from "./inspection_text.js";
+export { type LaunchRequest, type LaunchStep, launch } from "./launch.js";
+export { DEFAULT_QEMU, type PlanRequest, previewPlan, type QemuInstallation } from "./prepare_plan.js";
+export { QmpClient, type QmpEvent } from "./qmp_client.js";
+export { RunningMachine } from "./running_machine.js";
+export type { ConsoleSink } from "./serial_console.js";
+export { formatTable } from "./text_table.js";

@@ -1,0 +1,69 @@
+import { StateError } from "../errors/index.js";
+import {
+  type Difference,
+  describeLayers,
+  type LayerReport,
+  type MachineReading,
+  readMachine,
+  type StartedProcess,
+} from "../sandbox/index.js";
+import type { Layer } from "../spec/index.js";
+import type { KnownRun } from "../state/index.js";
+import { readEvidence } from "./evidence.js";
+
+/** What `bulkhead inspect --json` prints: every `observed` read from the kernel now. */
+export interface Inspection {
+  readonly schemaVersion: 1;
+  readonly vm: string;
+  readonly state: string;
+  readonly processes: readonly InspectedProcess[];
+  /** Where the VM differs from its plan; empty for a VM that is what it should be. */
+  readonly differences: readonly Difference[];
+}
+
+export interface InspectedProcess {
+  readonly id: string;
+  readonly role: string;
+  readonly pid: number;
+  readonly threads: number;
+  readonly layers: Readonly<Record<Layer, LayerReport>>;
+}
+
+/** Reads every process of a VM afresh and holds it against its plan. Throws StateError "plan-missing". */
+export function inspectRun(run: KnownRun): Inspection {
+  const evidence = readEvidence(run);
+  if (evidence === null) {
+    throw new StateError({
+      code: "plan-missing",
+      tried: `Cannot inspect VM "${run.record.vm}"`,
+      subject: run.record.vm,
+      answer: "its launch has not come as far as a plan",
+      remedy: "Wait for it, or stop it.",
+    });
+  }
+  const { plan, started } = evidence;
+  return { schemaVersion: 1, vm: plan.vm, state: run.state, ...describeReading(readMachine(plan, started), started) };
+}
+
+/** A reading of a VM, process by process and layer by layer. */
+export function describeReading(
+  reading: MachineReading,
+  started: readonly StartedProcess[],
+): Pick<Inspection, "processes" | "differences"> {
+  const { observed, differences } = reading;
+  const processes = started.flatMap((one): InspectedProcess[] => {
+    const found = observed.find((process) => process.pid === one.pid);
+    if (found === undefined) return [];
+    const own = differences.filter((difference) => difference.pid === one.pid);
+    return [
+      {
+        id: one.plan.id,
+        role: one.plan.role,
+        pid: one.pid,
+        threads: found.threads.length,
+        layers: describeLayers(one.plan, found, own),
+      },
+    ];
+  });
+  return { processes, differences };
+}

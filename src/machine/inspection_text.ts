@@ -1,0 +1,44 @@
+import type { FdPlan } from "../plan/index.js";
+import { LAYERS } from "../spec/index.js";
+import { escapeControls } from "../text/index.js";
+import type { Inspection } from "./inspect.js";
+import { formatTable } from "./text_table.js";
+
+/** One row per layer and one column per process, then what each process was given, then the differences. */
+export function describeInspection(inspection: Inspection): string {
+  const { processes, differences } = inspection;
+  const heading = ["LAYER", ...processes.map((process) => process.id.toUpperCase())];
+  const counts = [
+    ["pid", ...processes.map((process) => String(process.pid))],
+    ["uid", ...processes.map((process) => String((process.layers.uid.planned as { uid: number }).uid))],
+    ["threads", ...processes.map((process) => String(process.threads))],
+    ["open fds", ...processes.map((process) => String((process.layers.fds.observed as readonly unknown[]).length))],
+  ];
+  const rows = LAYERS.map((layer) => [layer, ...processes.map((process) => process.layers[layer].status)]);
+  const given = processes.map(
+    (process) =>
+      `  ${process.id.padEnd(LONGEST_ID)}  ${describeGiven(process.layers.fds.planned as { given: readonly FdPlan[] })}`,
+  );
+  const sections = [
+    `VM ${inspection.vm} is ${inspection.state}`,
+    formatTable([heading, ...counts, ...rows]),
+    `What each process was given beside /dev/null, its log and its monitor:\n${given.join("\n")}\n`,
+  ];
+  if (differences.length > 0) {
+    const lines = differences.map((one) => `  ${one.process}, ${one.layer}: planned ${one.planned}, observed ${one.observed}`);
+    sections.push(`It differs from its plan:\n${lines.join("\n")}\n`);
+  }
+  return escapeControls(sections.join("\n"));
+}
+
+/** Device ids have at most 16 characters; most are short. */
+const LONGEST_ID = 8;
+/** What every process has, and nobody needs to read four times. */
+const COMMON_PURPOSES = ["standard input", "log", "monitor"];
+
+function describeGiven(fds: { readonly given: readonly FdPlan[] }): string {
+  return fds.given
+    .filter((fd) => !COMMON_PURPOSES.includes(fd.purpose))
+    .map((fd) => fd.purpose)
+    .join(", ");
+}

@@ -1,0 +1,215 @@
+import { MachineError } from "../errors/index.js";
+import type { ProgramInventory } from "../host/index.js";
+import type { ProcessPlan } from "../plan/index.js";
+import { type AlterSpawn, type BootFile, createVmCgroup, prepareRoot, startProcess, verifyMachine } from "../sandbox/index.js";
+import { VMM_ID } from "../spec/index.js";
+import { identifyProcess, logEvent, OwnedRun } from "../state/index.js";
+import { attachAll } from "./attach.js";
+import { MachineFds, type ProcessFds } from "./channels.js";
+import { collectGarbage, dismantle } from "./cleanup.js";
+import { verifyDeviceTree } from "./device_tree.js";
+import { keepEvidence } from "./evidence.js";
+import { describeReading, type Inspection } from "./inspect.js";
+import type { MachineProcess } from "./machine_process.js";
+import { closeTenantFiles, type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
+import { ProcessLog } from "./process_log.js";
+import { QmpClient } from "./qmp_client.js";
+import { RunningMachine } from "./running_machine.js";
+import { type ConsoleSink, connectSerial, type StreamSink } from "./serial_console.js";
+
+/** The steps of a launch, as progress reports and kill tests name them. */
+export type LaunchStep = "claim" | "plan" | "prepare" | "start" | "attach" | "verify" | "continue" | "run";
+
+export interface LaunchRequest extends PlanRequest {
+  /** Where the serial console goes when the VM file says `stdio`; null: nowhere. */
+  readonly stdio: StreamSink | null;
+  /** Aborted: the launch gives up at its next step, in order. */
+  readonly signal?: AbortSignal;
+  /** Gets one escaped line of a process's output. */
+  readonly onLogLine: (process: string, line: string) => void;
+  /** Gets the name of each step as it begins. */
+  readonly onStep?: (step: LaunchStep) => void;
+  /** For tests: changes what a child is told, to see that the launch notices. */
+  readonly alterSpawn?: AlterSpawn;
+}
+
+/**
+ * Launches a VM: plans, starts every process confined, attaches what is not trusted, verifies, and lets the guest run.
+ * A failure at any step ends what was started, gives back what was reserved, and throws the step's error.
+ */
+export async function launch(request: LaunchRequest): Promise<RunningMachine> {
+  const { directories, spec } = request;
+  request.onStep?.("claim");
+  const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
+  try {
+    await collectGarbage(directories);
+    request.onStep?.("plan");
+    const prepared = await preparePlan(request, (uids) => run.update({ uids }));
+    return await new Launch(request, run, prepared).execute();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    logEvent(directories, { event: "launch-failed", vm: spec.name, message });
+    await dismantle(directories, run);
+    throw error;
+  }
+}
+
+/** One launch under way, from its plan to a running guest. */
+class Launch {
+  readonly #request: LaunchRequest;
+  readonly #run: OwnedRun;
+  readonly #prepared: PreparedPlan;
+  readonly #fds: MachineFds;
+  readonly #manifests = new Map<string, ProcessFds>();
+  readonly #processes = new Map<string, MachineProcess>();
+
+  constructor(request: LaunchRequest, run: OwnedRun, prepared: PreparedPlan) {
+    this.#request = request;
+    this.#run = run;
+    this.#prepared = prepared;
+    this.#fds = new MachineFds(prepared.files.images);
+  }
+
+  async execute(): Promise<RunningMachine> {
+    try {
+      this.#step("prepare");
+      await this.#prepare();
+      this.#step("start");
+      await this.#start();
+      this.#step("attach");
+      await attachAll([...this.#processes.values()]);
+      this.#step("verify");
+      const verified = await this.#verify();
+      // From here on each channel has its two peers and nobody else.
+      this.#fds.close();
+      this.#step("continue");
+      return await this.#continue(verified);
+    } finally {
+      this.#fds.close();
+      closeTenantFiles({ ...this.#prepared.files, images: new Map(), serialLog: null });
+    }
+  }
+
+  #step(step: LaunchStep): void {
+    if (this.#request.signal?.aborted === true) {
+      const { vm } = this.#prepared.plan;
+      throw new MachineError({
+        code: "launch-aborted",
+        tried: `Cannot launch VM "${vm}"`,
+        subject: vm,
+        answer: `interrupted before step ${step}`,
+      });
+    }
+    this.#request.onStep?.(step);
+  }
+
+  #console(): ConsoleSink | null {
+    const { serialLog } = this.#prepared.files;
+    return serialLog === null ? this.#request.stdio : { kind: "file", fd: serialLog.fd };
+  }
+
+  async #prepare(): Promise<void> {
+    const { plan, inventories } = this.#prepared;
+    const { directories } = this.#request;
+    logEvent(directories, { event: "launch", vm: plan.vm, accel: plan.machine.accel });
+    for (const inventory of inventories.values()) await prepareRoot(directories.cache, inventory);
+    if (plan.cgroup !== null) {
+      this.#run.update({ cgroup: plan.cgroup.path });
+      createVmCgroup(plan.cgroup);
+    }
+    for (const process of plan.processes) this.#manifests.set(process.id, this.#fds.make(process));
+    keepEvidence(this.#run, { plan, manifests: this.#manifests, inventories });
+  }
+
+  /** The first process makes the VM's core-scheduling cookie where there is one; then all the others at once. */
+  async #start(): Promise<void> {
+    const { processes } = this.#prepared.plan;
+    const [first] = processes;
+    if (first === undefined) throw new Error("a plan without processes");
+    const cookies = first.layers["core-scheduling"].status === "enforced";
+    const leader = cookies ? await this.#startOne(first, null) : null;
+    const started = await Promise.allSettled(processes.slice(cookies ? 1 : 0).map((process) => this.#startOne(process, leader)));
+    const failed = started.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #startOne(plan: ProcessPlan, coreGroup: number | null): Promise<number> {
+    const { filters, files } = this.#prepared;
+    const fds = this.#manifestOf(plan);
+    const filter = filters.get(plan.role);
+    if (filter === undefined) throw new Error(`no filter was compiled for role ${plan.role}`);
+    const confined = await startProcess({
+      plan,
+      manifest: new Map(fds.held.map((held) => [held.plan.fd, held.fd as number])),
+      filter,
+      bootFiles: plan.id === VMM_ID ? bootFilesOf(files) : [],
+      coreGroup,
+      ...(this.#request.alterSpawn === undefined ? {} : { alterSpawn: this.#request.alterSpawn }),
+    });
+    const identity = identifyProcess(confined.pid);
+    if (identity !== null) {
+      this.#run.update({ processes: [...this.#run.record.processes, { id: plan.id, role: plan.role, ...identity }] });
+    }
+    this.#processes.set(plan.id, {
+      confined,
+      monitor: new QmpClient(this.#fds.handOver(fds.monitor), plan.id),
+      log: new ProcessLog(this.#fds.handOver(fds.log), (line) => this.#request.onLogLine(plan.id, line)),
+    });
+    const sink = this.#console();
+    if (fds.serial !== null && sink !== null) connectSerial(this.#fds.handOver(fds.serial), sink);
+    return confined.pid;
+  }
+
+  async #verify(): Promise<Inspection> {
+    const { plan } = this.#prepared;
+    const started = plan.processes.map((process) => ({
+      plan: process,
+      pid: this.#processOf(process.id).confined.pid,
+      inventory: this.#inventoryOf(process),
+      held: this.#manifestOf(process).held,
+    }));
+    // The VMM answers while the kernel is read.
+    const deviceTree = verifyDeviceTree(this.#processOf(VMM_ID).monitor, plan.vm);
+    const [reading] = await Promise.all([Promise.resolve().then(() => verifyMachine(plan, started)), deviceTree]);
+    return { schemaVersion: 1, vm: plan.vm, state: "starting", ...describeReading(reading, started) };
+  }
+
+  async #continue(verified: Inspection): Promise<RunningMachine> {
+    const { plan } = this.#prepared;
+    const { directories } = this.#request;
+    const machine = new RunningMachine({ plan, verified, run: this.#run, directories, processes: this.#processes });
+    await this.#processOf(VMM_ID).monitor.execute("cont");
+    this.#run.update({ state: "running" });
+    logEvent(directories, { event: "running", vm: plan.vm });
+    this.#step("run");
+    return machine;
+  }
+
+  #manifestOf(plan: ProcessPlan): ProcessFds {
+    const fds = this.#manifests.get(plan.id);
+    if (fds === undefined) throw new Error(`no fds were made for ${plan.id}`);
+    return fds;
+  }
+
+  #processOf(id: string): MachineProcess {
+    const process = this.#processes.get(id);
+    if (process === undefined)
+      throw new MachineError({ code: "process-missing", tried: `Cannot find process "${id}"`, subject: id });
+    return process;
+  }
+
+  #inventoryOf(plan: ProcessPlan): ProgramInventory {
+    const inventory = this.#prepared.inventories.get(plan.role);
+    if (inventory === undefined) throw new Error(`no inventory was taken for role ${plan.role}`);
+    return inventory;
+  }
+}
+
+/** Names in /boot: KERNEL_PATH and INITRD_PATH of the plan. */
+function bootFilesOf(files: PreparedPlan["files"]): BootFile[] {
+  const named = [
+    { name: "kernel", file: files.kernel },
+    { name: "initrd", file: files.initrd },
+  ];
+  return named.flatMap(({ name, file }) => (file === null ? [] : [{ name, fd: file.fd, sizeBytes: file.sizeBytes }]));
+}

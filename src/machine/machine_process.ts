@@ -1,0 +1,10 @@
+import type { ConfinedProcess } from "../sandbox/index.js";
+import type { ProcessLog } from "./process_log.js";
+import type { QmpClient } from "./qmp_client.js";
+
+/** One process of a VM, with what the launcher reads from it. */
+export interface MachineProcess {
+  readonly confined: ConfinedProcess;
+  readonly monitor: QmpClient;
+  readonly log: ProcessLog;
+}

@@ -1,0 +1,175 @@
+import { closeSync } from "node:fs";
+import { SpecError } from "../errors/index.js";
+import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
+import { type Identity, type LaunchPlan, planLaunch } from "../plan/index.js";
+import { rootsDirectory } from "../sandbox/index.js";
+import { checkAgainstHost, type HostConfig, VMM_ID, type VmSpec } from "../spec/index.js";
+import { type Directories, readUidUse, releaseUids, reserveUid } from "../state/index.js";
+import { type FileRequest, imageRootsOf, type OpenedFile, openTenantFile } from "./image.js";
+import { type ResolvedRole, resolveRole } from "./resolved_role.js";
+
+/** The QEMU installation that a host uses. */
+export interface QemuInstallation {
+  readonly program: string;
+  /** "/" for the host's own. */
+  readonly sysroot: string;
+}
+
+/** Debian's package qemu-system-x86. */
+export const DEFAULT_QEMU: QemuInstallation = { program: "/usr/bin/qemu-system-x86_64", sysroot: "/" };
+
+export interface PlanRequest {
+  readonly spec: VmSpec;
+  readonly hostConfig: HostConfig;
+  readonly directories: Directories;
+  /** Folder of role policies. */
+  readonly policyFolder: string;
+  readonly qemu: QemuInstallation;
+}
+
+/** Files of the tenant that are open from here on; closing them is the caller's. */
+export interface TenantFiles {
+  readonly images: ReadonlyMap<string, OpenedFile>;
+  readonly kernel: OpenedFile | null;
+  readonly initrd: OpenedFile | null;
+  readonly serialLog: OpenedFile | null;
+}
+
+export interface PreparedPlan {
+  readonly plan: LaunchPlan;
+  readonly facts: HostFacts;
+  readonly files: TenantFiles;
+  /** By role: the array of struct sock_filter. */
+  readonly filters: ReadonlyMap<string, Buffer>;
+  readonly inventories: ReadonlyMap<string, ProgramInventory>;
+}
+
+export function closeTenantFiles(files: TenantFiles): void {
+  for (const file of [...files.images.values(), files.kernel, files.initrd, files.serialLog])
+    if (file !== null) closeSync(file.fd);
+}
+
+/**
+ * Steps 1 to 5 of a launch: checks the VM file against the host file, probes the host, resolves the policies, reserves the
+ * uids, opens the tenant's files and plans. `onReserved` records the uids before anything else can fail.
+ */
+export async function preparePlan(request: PlanRequest, onReserved: (uids: readonly number[]) => void): Promise<PreparedPlan> {
+  const { spec, hostConfig } = request;
+  checkAgainstHost(spec, hostConfig);
+  const facts = probeHost({ skipKvm: spec.machine.accel === "tcg" });
+  const roles = await resolveRoles(request);
+  const files = openTenantFiles(spec, hostConfig);
+  try {
+    const identities = drawIdentities(request, onReserved);
+    const plan = planLaunch({
+      spec,
+      hostConfig,
+      facts,
+      roles: new Map([...roles].map(([role, known]) => [role, known.inputs])),
+      identities,
+      images: new Map([...files.images].map(([id, file]) => [id, file.facts])),
+      rootsDirectory: rootsDirectory(request.directories.cache),
+    });
+    return {
+      plan,
+      facts,
+      files,
+      filters: new Map([...roles].map(([role, known]) => [role, known.filter])),
+      inventories: new Map([...roles].map(([role, known]) => [role, known.inputs.inventory])),
+    };
+  } catch (error) {
+    closeTenantFiles(files);
+    throw error;
+  }
+}
+
+/** A plan to look at: its uids are given back, its files closed. */
+export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
+  let reserved: readonly number[] = [];
+  try {
+    const prepared = await preparePlan(request, (uids) => {
+      reserved = uids;
+    });
+    closeTenantFiles(prepared.files);
+    return prepared.plan;
+  } finally {
+    releaseUids(request.directories, reserved);
+  }
+}
+
+async function resolveRoles(request: PlanRequest): Promise<Map<string, ResolvedRole>> {
+  const roles = new Map<string, ResolvedRole>();
+  const names = [...new Set(request.spec.devices.map((device) => device.role)), VMM_ID];
+  for (const role of names) roles.set(role, await resolveRole(request, role));
+  await requireModels(request.spec, roles);
+  return roles;
+}
+
+async function requireModels(spec: VmSpec, roles: ReadonlyMap<string, ResolvedRole>): Promise<void> {
+  for (const [index, device] of spec.devices.entries()) {
+    const policy = roles.get(device.role)?.inputs.policy;
+    if (policy === undefined || policy.models.includes(device.model)) continue;
+    const { requireRoleOfModel } = await import("../policy/index.js");
+    requireRoleOfModel(policy, device.model, spec.source.locate(["devices", index, "model"]));
+  }
+}
+
+function openTenantFiles(spec: VmSpec, hostConfig: HostConfig): TenantFiles {
+  const roots = imageRootsOf(spec, hostConfig);
+  const images = new Map<string, OpenedFile>();
+  const opened: OpenedFile[] = [];
+  const open = (path: string, access: FileRequest["access"], key: readonly (string | number)[]): OpenedFile => {
+    const file = openTenantFile({ path, access, position: () => spec.source.locate(key) }, spec.source.directory, roots);
+    opened.push(file);
+    return file;
+  };
+  try {
+    spec.devices.forEach((device, index) => {
+      if (device.disk === null) return;
+      images.set(device.id, open(device.disk.file, device.disk.readOnly ? "r" : "rw", ["devices", index, "disk", "file"]));
+    });
+    refuseSharedWrites(spec, images);
+    const boot = spec.boot?.kind === "kernel" ? spec.boot : null;
+    const kernel = boot === null ? null : open(boot.file, "r", ["boot", "kernel", "file"]);
+    const initrd = boot === null || boot.initrd === null ? null : open(boot.initrd, "r", ["boot", "kernel", "initrd"]);
+    const { serial } = spec.console;
+    const serialLog = serial.kind === "file" ? open(serial.file, "append", ["console", "serial", "file"]) : null;
+    return { images, kernel, initrd, serialLog };
+  } catch (error) {
+    for (const file of opened) closeSync(file.fd);
+    throw error;
+  }
+}
+
+/** Two device processes with one image would corrupt it; QEMU's own lock would say so only after they were started. */
+function refuseSharedWrites(spec: VmSpec, images: ReadonlyMap<string, OpenedFile>): void {
+  const seen = new Map<string, { id: string; readOnly: boolean }>();
+  spec.devices.forEach((device, index) => {
+    const image = images.get(device.id);
+    if (image === undefined || device.disk === null) return;
+    const other = seen.get(image.facts.path);
+    if (other !== undefined && !(other.readOnly && device.disk.readOnly)) {
+      throw new SpecError({
+        code: "image-shared",
+        tried: `${spec.source.locate(["devices", index, "disk", "file"])}: cannot give ${JSON.stringify(device.disk.file)} to "${device.id}"`,
+        subject: device.disk.file,
+        answer: `"${other.id}" has it too, and one of them writes`,
+        remedy: "Give each device an image of its own, or say `readOnly: true` for both.",
+      });
+    }
+    seen.set(image.facts.path, { id: device.id, readOnly: device.disk.readOnly });
+  });
+}
+
+function drawIdentities(request: PlanRequest, onReserved: (uids: readonly number[]) => void): Map<string, Identity> {
+  const use = readUidUse();
+  const uids: number[] = [];
+  const identities = new Map<string, Identity>();
+  for (const id of [...request.spec.devices.map((device) => device.id), VMM_ID]) {
+    const uid = reserveUid(request.directories, request.hostConfig.uids, { vm: request.spec.name, use });
+    uids.push(uid);
+    onReserved([...uids]);
+    identities.set(id, { uid, gid: uid });
+  }
+  return identities;
+}

@@ -1,0 +1,148 @@
+import { Socket } from "node:net";
+import { MachineError } from "../errors/index.js";
+import { LINE_BYTES_MAX, parseMessage } from "./qmp_message.js";
+
+/** An event that QEMU sent of its own accord. Untrusted: a process that was taken over writes what it likes. */
+export interface QmpEvent {
+  readonly event: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Longest wait for the answer to a command, in ms, unless the caller says otherwise. */
+const COMMAND_DEADLINE_MS = 10_000;
+
+interface Pending {
+  readonly command: string;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: MachineError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * A QMP monitor over an inherited socket. Everything read from it is bounded in size, depth and time.
+ * Errors: MachineError "qmp-silent", "qmp-closed", "qmp-garbled", "qmp-refused".
+ */
+export class QmpClient {
+  readonly #name: string;
+  readonly #socket: Socket;
+  readonly #pending = new Map<number, Pending>();
+  readonly #listeners: ((event: QmpEvent) => void)[] = [];
+  readonly #greeting: Promise<void>;
+  #greet: (() => void) | undefined;
+  #failGreeting: ((error: MachineError) => void) | undefined;
+  #chunks: Buffer[] = [];
+  #bufferedBytes = 0;
+  #nextId = 1;
+  #failure: MachineError | undefined;
+
+  /** Takes the fd over. `name` is the process's id, for messages. */
+  constructor(fd: number, name: string) {
+    this.#name = name;
+    this.#socket = new Socket({ fd });
+    this.#greeting = new Promise((resolve, reject) => {
+      this.#greet = resolve;
+      this.#failGreeting = reject;
+    });
+    // Nobody may be waiting for the greeting when the socket fails.
+    this.#greeting.catch(() => {});
+    this.#socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    this.#socket.on("close", () => this.#fail("qmp-closed", "the monitor was closed"));
+    this.#socket.on("error", (error) => this.#fail("qmp-closed", error.message));
+  }
+
+  /** Waits for QEMU's greeting and negotiates. */
+  async open(deadlineMs = COMMAND_DEADLINE_MS): Promise<void> {
+    const timer = setTimeout(() => this.#fail("qmp-silent", `no greeting within ${deadlineMs} ms`), deadlineMs);
+    try {
+      await this.#greeting;
+    } finally {
+      clearTimeout(timer);
+    }
+    await this.execute("qmp_capabilities");
+  }
+
+  onEvent(listener: (event: QmpEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Runs one command; resolves with its `return` value. */
+  execute(command: string, args?: Readonly<Record<string, unknown>>, deadlineMs = COMMAND_DEADLINE_MS): Promise<unknown> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(this.#error("qmp-silent", `no answer to ${command} within ${deadlineMs} ms`));
+      }, deadlineMs);
+      this.#pending.set(id, { command, resolve, reject, timer });
+      this.#socket.write(`${JSON.stringify({ execute: command, ...(args === undefined ? {} : { arguments: args }), id })}\n`);
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #error(code: string, answer: string): MachineError {
+    return new MachineError({ code, tried: `Cannot talk to the monitor of "${this.#name}"`, subject: this.#name, answer });
+  }
+
+  #fail(code: string, answer: string): void {
+    if (this.#failure !== undefined) return;
+    const failure = this.#error(code, answer);
+    this.#failure = failure;
+    this.#failGreeting?.(failure);
+    for (const pending of this.#pending.values()) {
+      clearTimeout(pending.timer);
+      pending.reject(failure);
+    }
+    this.#pending.clear();
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    let rest = chunk;
+    for (let end = rest.indexOf(0x0a); end >= 0; end = rest.indexOf(0x0a)) {
+      const line = Buffer.concat([...this.#chunks, rest.subarray(0, end)]);
+      this.#chunks = [];
+      this.#bufferedBytes = 0;
+      rest = rest.subarray(end + 1);
+      this.#handleLine(line.toString("utf8"));
+    }
+    if (rest.length === 0) return;
+    this.#chunks.push(rest);
+    this.#bufferedBytes += rest.length;
+    if (this.#bufferedBytes > LINE_BYTES_MAX) this.#fail("qmp-garbled", `a line longer than ${LINE_BYTES_MAX} bytes`);
+  }
+
+  #handleLine(line: string): void {
+    if (line.trim() === "") return;
+    const message = parseMessage(line);
+    if (typeof message === "string") this.#fail("qmp-garbled", message);
+    else this.#dispatch(message);
+  }
+
+  #dispatch(message: Record<string, unknown>): void {
+    if ("QMP" in message) {
+      this.#greet?.();
+      return;
+    }
+    if (typeof message["event"] === "string") {
+      const data = (message["data"] ?? {}) as Record<string, unknown>;
+      for (const listener of this.#listeners) listener({ event: message["event"], data });
+      return;
+    }
+    const pending = this.#pending.get(message["id"] as number);
+    if (pending === undefined) return;
+    this.#pending.delete(message["id"] as number);
+    clearTimeout(pending.timer);
+    if ("return" in message) pending.resolve(message["return"]);
+    else pending.reject(this.#error("qmp-refused", `${pending.command}: ${describeRefusal(message["error"])}`));
+  }
+}
+
+function describeRefusal(error: unknown): string {
+  const text = (error as { desc?: unknown } | null)?.desc;
+  return typeof text === "string" ? text : JSON.stringify(error ?? null);
+}

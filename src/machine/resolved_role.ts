@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { findLibseccomp } from "../kernel/index.js";
+import type { RoleInputs } from "../plan/index.js";
+import type { ResolvedPolicy } from "../policy/index.js";
+import { ContentCache } from "../state/index.js";
+import { knownInventory } from "./inventory_cache.js";
+import type { PlanRequest } from "./prepare_plan.js";
+
+/** A role as a launch needs it: what the plan is computed from, and the filter that will be loaded. */
+export interface ResolvedRole {
+  readonly inputs: RoleInputs;
+  /** The array of struct sock_filter. */
+  readonly filter: Buffer;
+}
+
+interface CompiledRole {
+  readonly policy: ResolvedPolicy;
+  readonly filter: { readonly base64: string; readonly sha256: string; readonly instructions: number };
+}
+
+/** Resolves a role: its policy from the folder, its filter from the policy, its files from the installation. */
+export async function resolveRole(request: PlanRequest, role: string): Promise<ResolvedRole> {
+  const { policy, filter } = await compileRole(request, role);
+  const files = policy.files.map((grant) => grant.path);
+  const inventory = await knownInventory(request.directories.cache, { ...request.qemu, files });
+  return { inputs: { policy, inventory, filter }, filter: Buffer.from(filter.base64, "base64") };
+}
+
+/** The rooms that read policies and compile filters are loaded only when these files have not been seen before. */
+async function compileRole(request: PlanRequest, role: string): Promise<CompiledRole> {
+  const store = new ContentCache(request.directories.cache);
+  const content = JSON.stringify([role, findLibseccomp().identity, readFolder(request.policyFolder)]);
+  const kept = store.get("role", content) as CompiledRole | undefined;
+  if (kept !== undefined) return kept;
+  const [{ loadRolePolicy }, { compiledFilter }] = await Promise.all([
+    import("../policy/index.js"),
+    import("../seccomp/index.js"),
+  ]);
+  const policy = await loadRolePolicy({ folder: request.policyFolder, role });
+  // Until lock-down is a phase of its own, both sets stay allowed.
+  const cacheDirectory = `${request.directories.cache}/filters`;
+  const { bytes, sha256, instructions } = await compiledFilter({ policy: policy.seccomp, phases: "start+run", cacheDirectory });
+  const compiled = { policy, filter: { base64: bytes.toString("base64"), sha256, instructions: instructions.length } };
+  store.put("role", content, compiled);
+  return compiled;
+}
+
+/** Every policy file with its text: any of them may be included. */
+function readFolder(folder: string): [string, string][] {
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".yaml"));
+  return names.sort().map((name) => [name, readFileSync(`${folder}/${name}`, "utf8")]);
+}

@@ -1,0 +1,150 @@
+import { EXIT } from "../errors/index.js";
+import type { ExitStatus } from "../kernel/index.js";
+import type { LaunchPlan } from "../plan/index.js";
+import { VMM_ID } from "../spec/index.js";
+import { type Directories, logEvent, type OwnedRun } from "../state/index.js";
+import { dismantle } from "./cleanup.js";
+import { type Ending, endingOfDeath } from "./ending.js";
+import type { Inspection } from "./inspect.js";
+import type { MachineProcess } from "./machine_process.js";
+
+/** How long device processes may take to follow a VMM that ended: their channel closes and they exit by themselves. */
+const FOLLOW_GRACE_MS = 1000;
+/** How long QEMU may take to quit, in ms: it flushes its block devices. */
+const QUIT_GRACE_MS = 2000;
+
+interface MachineParts {
+  readonly plan: LaunchPlan;
+  readonly verified: Inspection;
+  readonly run: OwnedRun;
+  readonly directories: Directories;
+  readonly processes: ReadonlyMap<string, MachineProcess>;
+}
+
+/** A VM whose guest runs. Supervises until its end, then leaves nothing behind. */
+export class RunningMachine {
+  readonly plan: LaunchPlan;
+  /** What every process held when it was verified, before the guest's first instruction. */
+  readonly verified: Inspection;
+  /** Settles when the VM has ended and everything is cleaned up. */
+  readonly ended: Promise<Ending>;
+  readonly #parts: MachineParts;
+  readonly #settle: (ending: Ending) => void;
+  #stopping = false;
+  #causeOfPause: Ending | undefined;
+  #guestShutDown = false;
+
+  constructor(parts: MachineParts) {
+    this.#parts = parts;
+    this.plan = parts.plan;
+    this.verified = parts.verified;
+    let settle: (ending: Ending) => void = () => {};
+    const decided = new Promise<Ending>((resolve) => {
+      settle = resolve;
+    });
+    this.#settle = settle;
+    this.ended = decided.then((ending) => this.#finish(ending));
+    this.#vmm.monitor.onEvent((event) => {
+      // `guest` is false for our own quit: qapi/run-state.json.
+      if (event.event === "SHUTDOWN" && event.data["guest"] === true) this.#guestShutDown = true;
+    });
+    for (const [id, process] of parts.processes) void process.confined.ended.then((status) => this.#onDeath(id, status));
+  }
+
+  /** Pids by process id, as the launcher's /proc shows them. */
+  get pids(): ReadonlyMap<string, number> {
+    return new Map([...this.#parts.processes].map(([id, process]) => [id, process.confined.pid]));
+  }
+
+  /**
+   * Orderly end: the guest is asked to power down, and after the plan's grace QEMU is told to quit. A second call, or a
+   * QEMU that does not quit, ends every process at once. Resolves when the VMM has ended.
+   */
+  async stop(): Promise<void> {
+    if (this.#stopping) return this.kill();
+    this.#stopping = true;
+    this.#parts.run.update({ state: "stopping" });
+    logEvent(this.#parts.directories, { event: "stop", vm: this.plan.vm });
+    for (const [command, graceMs] of [
+      ["system_powerdown", this.plan.shutdownGraceMs],
+      ["quit", QUIT_GRACE_MS],
+    ] as const) {
+      // A monitor that does not answer is a VMM that will be killed; its refusal has nobody to go to.
+      this.#vmm.monitor.execute(command, undefined, graceMs).catch(() => {});
+      if (await endsWithin(this.#vmm.confined.ended, graceMs)) return;
+    }
+    this.kill();
+  }
+
+  /** Ends the VM at once. */
+  kill(): void {
+    this.#stopping = true;
+    for (const process of this.#parts.processes.values()) process.confined.kill();
+  }
+
+  get #vmm(): MachineProcess {
+    const vmm = this.#parts.processes.get(VMM_ID);
+    if (vmm === undefined) throw new Error("a machine without a VMM");
+    return vmm;
+  }
+
+  async #onDeath(id: string, status: ExitStatus): Promise<void> {
+    const process = this.#parts.processes.get(id);
+    if (process === undefined) return;
+    const facts = { status, lastWords: process.log.lastWords() };
+    if (id === VMM_ID) return this.#decide(this.#endingOfVmm(facts));
+    // Devices follow a VMM that ends, and may be seen first.
+    if (this.#stopping || (await endsWithin(this.#vmm.confined.ended, FOLLOW_GRACE_MS))) return;
+    const ending = endingOfDeath(id, "device", facts);
+    logEvent(this.#parts.directories, {
+      event: ending.reason === "intrusion" ? "intrusion" : "death",
+      vm: this.plan.vm,
+      process: id,
+      detail: ending.detail,
+    });
+    if (this.plan.onDeviceExit === "pause" && ending.reason !== "intrusion") return this.#pause(ending);
+    this.#decide(ending);
+  }
+
+  #endingOfVmm(facts: { status: ExitStatus; lastWords: string }): Ending {
+    if (this.#guestShutDown && facts.status.exitCode === 0) {
+      return { reason: "guest-shutdown", process: null, detail: "the guest shut down", exitCode: EXIT.clean };
+    }
+    if (this.#stopping) return { reason: "stopped", process: null, detail: "the VM was stopped", exitCode: EXIT.clean };
+    return endingOfDeath(VMM_ID, "vmm", facts);
+  }
+
+  /** Leaves the VM to an operator; a later stop ends it, with this death as its cause. */
+  async #pause(ending: Ending): Promise<void> {
+    this.#causeOfPause ??= ending;
+    await this.#vmm.monitor.execute("stop").catch(() => this.#decide(ending));
+    this.#parts.run.update({ state: "paused" });
+  }
+
+  #decide(ending: Ending): void {
+    this.#settle(this.#causeOfPause ?? ending);
+  }
+
+  async #finish(ending: Ending): Promise<Ending> {
+    if (ending.reason === "guest-shutdown" || ending.reason === "stopped") {
+      const followers = [...this.#parts.processes.values()].map((process) => process.confined.ended);
+      await endsWithin(Promise.all(followers), FOLLOW_GRACE_MS);
+    }
+    this.kill();
+    for (const process of this.#parts.processes.values()) process.monitor.close();
+    await dismantle(this.#parts.directories, this.#parts.run);
+    return ending;
+  }
+}
+
+async function endsWithin(promise: Promise<unknown>, graceMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), graceMs);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

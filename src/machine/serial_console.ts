@@ -1,0 +1,55 @@
+import { createWriteStream } from "node:fs";
+import { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
+import { escapeControls } from "../text/index.js";
+
+/** Bytes that may wait for a slow reader before output is dropped: a guest must never wait for a terminal. */
+const WAITING_BYTES_MAX = 1024 * 1024;
+/** Largest serial log, in bytes; a guest's flood must not fill the disk. */
+const FILE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Where the guest's serial console goes. */
+export type ConsoleSink = StreamSink | { readonly kind: "file"; readonly fd: number };
+
+export interface StreamSink {
+  readonly kind: "stream";
+  readonly output: Writable;
+  readonly input: Readable | null;
+  /** Show control characters instead of sending them: for a person's terminal. */
+  readonly escape: boolean;
+}
+
+/** Carries bytes between the VMM's serial socket and a sink, both ways. Resolves when the VMM closes its end. */
+export function connectSerial(fd: number, sink: ConsoleSink): Promise<void> {
+  const socket = new Socket({ fd });
+  const write = sink.kind === "file" ? fileWriter(sink.fd) : streamWriter(sink);
+  socket.on("data", write);
+  const input = sink.kind === "stream" ? sink.input : null;
+  const forward = (chunk: Buffer): void => void socket.write(chunk);
+  input?.on("data", forward);
+  return new Promise((resolve) => {
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => {
+      input?.off("data", forward);
+      input?.pause();
+      resolve();
+    });
+  });
+}
+
+function streamWriter(sink: StreamSink): (chunk: Buffer) => void {
+  return (chunk) => {
+    if (sink.output.writableLength > WAITING_BYTES_MAX) return;
+    sink.output.write(sink.escape ? escapeControls(chunk.toString("latin1")) : chunk);
+  };
+}
+
+function fileWriter(fd: number): (chunk: Buffer) => void {
+  const output = createWriteStream("", { fd });
+  let written = 0;
+  return (chunk) => {
+    if (written >= FILE_BYTES_MAX || output.writableLength > WAITING_BYTES_MAX) return;
+    written += chunk.length;
+    output.write(chunk);
+  };
+}
