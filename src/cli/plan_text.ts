@@ -1,0 +1,38 @@
+import type { LaunchPlan, ProcessPlan } from "../plan/index.js";
+import { LAYERS } from "../spec/index.js";
+
+/** A plan for people: one block per process, then the layers that fall short. */
+export function describePlan(plan: LaunchPlan): string {
+  const head = `VM ${plan.vm}: ${plan.machine.accel} (${plan.machine.accelWhy}), ${plan.machine.memoryBytes >> 20} MiB, ${plan.machine.cpus} CPU\n`;
+  return [head, ...plan.processes.map(describeProcess), describeShortfalls(plan)].join("\n");
+}
+
+function describeProcess(process: ProcessPlan): string {
+  const lines = [
+    `${process.id} (role ${process.role}), uid ${process.uid}`,
+    `  argv        ${process.argv.map(quoteArgument).join(" ")}`,
+    ...process.fds.map((fd) => `  fd ${String(fd.fd).padEnd(8)} ${fd.kind} ${fd.access}: ${fd.purpose}`),
+    `  own fds     ${process.selfMade.map((made) => `${made.kind} <= ${made.max}`).join(", ") || "none"}`,
+    `  namespaces  ${process.namespaces.join(" ")}`,
+    `  root        ${process.root.length} entries, /dev: ${process.nodes.map((node) => node.name).join(" ") || "empty"}`,
+    `  seccomp     ${process.seccomp.start.length} syscalls to start, ${process.seccomp.run.length} to run, ${process.seccomp.instructions} instructions`,
+    `  landlock    ${process.landlock === null ? "none" : process.landlock.rules.map((rule) => rule.path).join(" ")}`,
+    `  cgroup      ${process.cgroup?.path ?? "none"}`,
+    ...process.monitor.map((command) => `  attach      ${command.execute} ${JSON.stringify(command.arguments ?? {})}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function quoteArgument(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;
+}
+
+function describeShortfalls(plan: LaunchPlan): string {
+  const layers = plan.processes[0]?.layers;
+  if (layers === undefined) return "";
+  const lines = LAYERS.flatMap((layer) => {
+    const status = layers[layer];
+    return status.status === "enforced" ? [] : [`  ${layer}: ${status.status}: ${status.why}`];
+  });
+  return lines.length === 0 ? "All layers enforced.\n" : `All layers enforced but:\n${lines.join("\n")}\n`;
+}
