@@ -1,0 +1,202 @@
+import { chmodSync, closeSync, cpSync, mkdirSync, openSync } from "node:fs";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { BulkheadError, launch, type LaunchRequest } from "../../src/index.js";
+import { addon, type ChildStep, type SpawnRequest } from "../../src/kernel/index.js";
+import { suite } from "../support/harness.js";
+import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+
+const test = suite("a layer that is broken on purpose ends the launch", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+let fixture: MachineFixture;
+
+test.before(async () => {
+  fixture = await makeFixture();
+});
+test.after(() => fixture.remove());
+
+type Alter = NonNullable<LaunchRequest["alterSpawn"]>;
+
+/** Leaves steps out of one process's list. */
+function without(...steps: ChildStep[]): Alter {
+  return alterOnly("disk1", (request) => ({ ...request, operations: request.operations.filter((one) => !steps.includes(one.step)) }));
+}
+
+/** One process of four is enough: the others show that the right one is named. */
+function alterOnly(id: string, alter: (request: SpawnRequest) => SpawnRequest): Alter {
+  return (process, request) => (process === id ? alter(request) : request);
+}
+
+async function failureOf(name: string, alterSpawn: Alter): Promise<BulkheadError> {
+  const request = await fixture.request(demoVmText({ name, disks: "blank" }), { alterSpawn });
+  try {
+    const machine = await launch(request);
+    machine.kill();
+    await machine.ended;
+  } catch (error) {
+    if (!(error instanceof BulkheadError)) throw error;
+    assert.equal(fixture.leftovers(), []);
+    assert.is(error.exitCode, 3);
+    return error;
+  }
+  throw new Error("the launch went through");
+}
+
+/** The verification names process, layer, planned and observed. */
+function assertVerified(error: BulkheadError, layer: string): void {
+  assert.is(error.code, "verification-failed");
+  assert.match(error.message, new RegExp(`disk1 \\(pid \\d+\\), layer ${layer}: planned .+, observed .+`));
+  assert.not.match(error.message, /disk0 \(pid/);
+}
+
+test("nothing broken: the same VM launches", async () => {
+  const machine = await launch(await fixture.request(demoVmText({ name: "test-whole", disks: "blank" }), { alterSpawn: (_, request) => request }));
+  machine.kill();
+  await machine.ended;
+  assert.equal(fixture.leftovers(), []);
+});
+
+test("seccomp: no filter is loaded", async () => assertVerified(await failureOf("test-seccomp", without("seccomp-filter")), "seccomp"));
+
+for (const [name, bit] of [
+  ["net", 0x4000_0000n],
+  ["ipc", 0x0800_0000n],
+  ["pid", 0x2000_0000n],
+] as const) {
+  test(`namespaces: the ${name} namespace stays the host's`, async () => {
+    const share = alterOnly("disk1", (request) => ({ ...request, namespaces: request.namespaces & ~bit }));
+    const error = await failureOf(`test-ns-${name}`, share);
+    assertVerified(error, "namespaces");
+    assert.match(error.message, `a ${name} namespace of its own, observed shares it with the host`);
+  });
+}
+
+test("namespaces: the cgroup namespace stays the host's", async () =>
+  assertVerified(await failureOf("test-ns-cgroup", without("cgroup-namespace")), "namespaces"));
+
+test("root: /dev is writable and holds one node more", async () => {
+  const richer = alterOnly("disk1", (request) => {
+    const user = Number(request.operations.find((one) => one.step === "user-id")?.number);
+    const fd = addon.makeTmpfs({ sizeBytes: 65_536 });
+    for (const [name, minor] of [["null", 3], ["zero", 5], ["urandom", 9]] as const) {
+      addon.makeNode({ directoryFd: fd, name, major: 1, minor, mode: 0o600, user, group: user });
+    }
+    // The Landlock domain knows the planned /dev only, and would end the process first.
+    return withoutLandlock({ ...request, operations: request.operations.map((one) => (one.path === "dev" ? { ...one, fd } : one)) });
+  });
+  const error = await failureOf("test-dev", richer);
+  assertVerified(error, "root");
+  assert.match(error.message, "/dev tmpfs nosuid,noexec");
+  assert.match(error.message, "zero 1:5");
+});
+
+test("root: one more file stands in it", async () => {
+  const error = await failureOf("test-root", withCopiedRoot("extra", (root) => cpSync("/usr/bin/true", join(root, "usr/bin/true"))));
+  assertVerified(error, "root");
+  assert.match(error.message, "/usr/bin/true: not planned");
+});
+
+test("fds: one more is passed than the manifest has", async () => {
+  const fd = openSync("/etc/hostname", "r");
+  try {
+    const more = alterOnly("disk1", (request) => ({
+      ...request,
+      operations: request.operations.flatMap((one) =>
+        one.step === "close-other-fds" ? [{ step: "place-fd", fd, number: 9n } as const, { ...one, number: 9n }] : [one],
+      ),
+    }));
+    const error = await failureOf("test-fds", more);
+    assertVerified(error, "fds");
+    assert.match(error.message, "/etc/hostname");
+  } finally {
+    closeSync(fd);
+  }
+});
+
+test("fds: the launcher's other fds are not closed", async () => {
+  const error = await failureOf("test-close", without("close-other-fds"));
+  assert.ok(["verification-failed", "process-died"].includes(error.code), error.message);
+});
+
+test("capabilities: the bounding set is kept", async () =>
+  assertVerified(await failureOf("test-bounding", without("drop-bounding-set")), "capabilities"));
+
+test("capabilities: what is held is not dropped", async () =>
+  assertVerified(await failureOf("test-caps", without("drop-capabilities")), "capabilities"));
+
+test("securebits: not set; only the probe before exec can tell", async () => {
+  const error = await failureOf("test-securebits", without("securebits"));
+  assert.is(error.code, "probe-failed");
+  assert.match(error.message, /"disk1": the probe of securebits/);
+});
+
+test("landlock: the domain is not entered; only the probe before exec can tell", async () => {
+  const error = await failureOf("test-landlock", without("landlock"));
+  assert.is(error.code, "probe-failed");
+  assert.match(error.message, /"disk1": the probe of landlock/);
+});
+
+test("no-new-privs: not set; nothing that needs it works", async () => {
+  const error = await failureOf("test-nnp", without("no-new-privs"));
+  assert.is(error.code, "step-failed");
+  assert.match(error.message, /step landlock: EPERM/);
+});
+
+test("no-new-privs: not set, and the steps that need it left out too", async () => {
+  const reached = without("no-new-privs", "landlock", "expect-open", "seccomp-filter");
+  assertVerified(await failureOf("test-nnp-late", reached), "no-new-privs");
+});
+
+test("uid: the launcher's own gid is kept", async () => assertVerified(await failureOf("test-gid", without("group-id")), "uid"));
+
+test("uid: the launcher's own uid is kept; the nodes of its uid are closed to it", async () => {
+  const error = await failureOf("test-uid", without("user-id"));
+  assert.ok(["verification-failed", "process-died"].includes(error.code), error.message);
+});
+
+test("uid: the umask is the launcher's", async () => assertVerified(await failureOf("test-umask", without("umask")), "uid"));
+
+test("dumpable: the program can be read by its uid", async () => {
+  const readable = withCopiedRoot("readable", (root) => chmodSync(join(root, "usr/bin/qemu-system-x86_64"), 0o555));
+  assertVerified(await failureOf("test-dumpable", readable), "dumpable");
+});
+
+test("rlimits: none is set", async () => assertVerified(await failureOf("test-rlimits", without("resource-limit")), "rlimits"));
+
+test("cgroup: the process stays in the launcher's group", async () =>
+  assertVerified(await failureOf("test-cgroup", alterOnly("disk1", (request) => ({ ...request, cgroupFd: -1 }))), "cgroup"));
+
+test("host name: the step has no capability left to work with", async () => {
+  const late = alterOnly("disk1", (request) => {
+    const names = request.operations.filter((one) => one.step === "host-name");
+    const others = request.operations.filter((one) => one.step !== "host-name");
+    const place = others.findIndex((one) => one.step === "no-new-privs");
+    return { ...request, operations: [...others.slice(0, place), ...names, ...others.slice(place)] };
+  });
+  const error = await failureOf("test-hostname", late);
+  assert.is(error.code, "step-failed");
+  assert.match(error.message, /step host-name: EPERM/);
+});
+
+/** The process starts in a copy of its root that was changed. */
+function withCopiedRoot(name: string, change: (root: string) => void): Alter {
+  return alterOnly("disk1", (request) => {
+    const planned = request.operations.find((one) => one.step === "attach-mount" && one.path === "/");
+    const root = join(fixture.directory, `root-${name}`);
+    mkdirSync(root);
+    cpSync(`/proc/self/fd/${planned?.fd}/.`, root, { recursive: true, verbatimSymlinks: true });
+    change(root);
+    const fd = addon.cloneTreeReadOnly({ path: root });
+    const operations = request.operations.map((one) => {
+      if (one === planned || (one.step === "pivot-root" && one.fd === planned?.fd)) return { ...one, fd };
+      return one.directoryFd === planned?.fd ? { ...one, directoryFd: fd } : one;
+    });
+    return withoutLandlock({ ...request, operations });
+  });
+}
+
+/** The domain is bound to the planned root's inodes and would refuse another root before it is seen. */
+function withoutLandlock(request: SpawnRequest): SpawnRequest {
+  return { ...request, operations: request.operations.filter((one) => one.step !== "landlock" && one.step !== "expect-open") };
+}
+
+test.run();

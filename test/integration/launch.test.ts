@@ -1,0 +1,59 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { buildDemoImages, checkWrittenSector, MARKED_TEXTS } from "../../examples/demo/images.js";
+import { suite } from "../support/harness.js";
+import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { repositoryRoot } from "../support/repository.js";
+import { runBulkhead } from "../support/run_command.js";
+
+const test = suite("bulkhead run: the demo VM", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+let fixture: MachineFixture;
+
+test.before(async () => {
+  fixture = await makeFixture();
+});
+test.after(() => fixture.remove());
+
+async function runDemo(name: string, text: string) {
+  await writeFile(join(fixture.directory, `${name}.yaml`), text);
+  return runBulkhead(["run", `${name}.yaml`], fixture);
+}
+
+test("demo, TCG: firmware boots from disk0, the guest reads both disks, writes disk1 and ends with exit 0", async () => {
+  const result = await runDemo("test-tcg", demoVmText({ name: "test-tcg", disks: "demo" }));
+  assert.is(result.exitCode, 0, result.stderr);
+  for (const text of Object.values(MARKED_TEXTS)) assert.match(result.stdout, text);
+  assert.match(result.stdout, "bulkhead-boot: disk1 read back, same");
+  assert.ok((await checkWrittenSector(join(fixture.directory, "disk1.img"))).genuine);
+  assert.equal(fixture.leftovers(), []);
+});
+
+test("disk1 read-only: the guest's write is refused and disk1 is unchanged", async () => {
+  const text = demoVmText({ name: "test-readonly", disks: "demo" }).replace("{file: disk1.img}", "{file: disk1.img, readOnly: true}");
+  await buildDemoImages(fixture.directory, join(repositoryRoot, "native/build/boot"));
+  const result = await runDemo("test-readonly", text);
+  assert.not.match(result.stdout, "read back, same");
+  assert.not.ok((await checkWrittenSector(join(fixture.directory, "disk1.img"))).genuine);
+  assert.equal(fixture.leftovers(), []);
+});
+
+test.run();
+
+const kvm = suite("bulkhead run: the demo VM with KVM", { needs: ["root", "qemu", "user-namespaces", "kvm"], timeoutMs: 90_000 });
+
+kvm("demo, KVM: the same machine with vCPUs in the kernel ends with exit 0", async () => {
+  const own = await makeFixture();
+  try {
+    const text = demoVmText({ name: "test-kvm", disks: "demo" }).replace("accel: tcg", "accel: kvm");
+    await writeFile(join(own.directory, "test-kvm.yaml"), text);
+    const result = await runBulkhead(["run", "test-kvm.yaml"], own);
+    assert.is(result.exitCode, 0, result.stderr);
+    assert.ok((await checkWrittenSector(join(own.directory, "disk1.img"))).genuine);
+    assert.equal(own.leftovers(), []);
+  } finally {
+    await own.remove();
+  }
+});
+
+kvm.run();

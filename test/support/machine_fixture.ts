@@ -1,0 +1,84 @@
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildDemoImages } from "../../examples/demo/images.js";
+import { DEFAULT_QEMU, type LaunchRequest, openDirectories, parseVmText, readHostFile } from "../../src/index.js";
+import { repositoryRoot } from "./repository.js";
+
+/** A VM with state and images of its own below one temporary folder. */
+export interface MachineFixture {
+  readonly directory: string;
+  /** What a command needs to see this state and no other. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** A launch request for a VM file's text. */
+  request(text: string, change?: Partial<LaunchRequest>): Promise<LaunchRequest>;
+  /** What the VM left behind: empty when it left nothing. */
+  leftovers(): string[];
+  remove(): Promise<void>;
+}
+
+const BLANK_IMAGE_BYTES = 1024 * 1024;
+
+/** Two disks and a network card; `blank` disks have no boot sector, so the firmware waits until the VM is ended. */
+export function demoVmText(options: { readonly name: string; readonly disks: "demo" | "blank"; readonly more?: string }): string {
+  const suffix = options.disks === "demo" ? "" : "-blank";
+  return `name: ${options.name}
+machine: {memory: 64M, cpus: 1, accel: tcg}
+${options.disks === "demo" ? "boot: {disk: disk0}\n" : ""}console: {serial: stdio}
+shutdownGraceMs: 200
+${options.more ?? ""}
+devices:
+  - {id: disk0, role: disk, model: lsi53c895a, disk: {file: disk0${suffix}.img}}
+  - {id: disk1, role: disk, model: lsi53c895a, disk: {file: disk1${suffix}.img}}
+  - {id: net0, role: net, model: e1000, net: {disconnected: true}}
+`;
+}
+
+/** Prepared roots and filters are shared by all fixtures of a run: building them takes seconds, and they do not change. */
+const SHARED_CACHE = join(tmpdir(), "bulkhead-test-cache");
+
+export async function makeFixture(): Promise<MachineFixture> {
+  const directory = await mkdtemp(join(tmpdir(), "bulkhead-test-"));
+  const environment = { ...process.env, BULKHEAD_STATE: directory, BULKHEAD_CACHE: SHARED_CACHE };
+  await buildDemoImages(directory, join(repositoryRoot, "native/build/boot"));
+  for (const disk of ["disk0", "disk1"]) {
+    const path = join(directory, `${disk}-blank.img`);
+    await writeFile(path, "");
+    await truncate(path, BLANK_IMAGE_BYTES);
+  }
+  const directories = openDirectories(environment);
+  return {
+    directory,
+    environment,
+    request: async (text, change) => ({
+      spec: parseVmText(text, { file: "test.yaml", directory }),
+      hostConfig: await readHostFile(),
+      directories,
+      policyFolder: join(repositoryRoot, "policies"),
+      qemu: DEFAULT_QEMU,
+      stdio: null,
+      onLogLine: () => {},
+      ...change,
+    }),
+    leftovers: () => [...listed(`${directories.run}/vms`), ...listed(`${directories.run}/uids`), ...leftoverCgroups()],
+    remove: () => rm(directory, { recursive: true }),
+  };
+}
+
+function listed(path: string): string[] {
+  return existsSync(path) ? readdirSync(path).map((name) => `${path}/${name}`) : [];
+}
+
+/** Where cgroup v2 is mounted, by this test's own reading. */
+export function cgroupMount(): string | null {
+  const line = readFileSync("/proc/mounts", "utf8").split("\n").find((mount) => mount.split(" ")[2] === "cgroup2");
+  return line?.split(" ")[1] ?? null;
+}
+
+/** Groups of VMs that are named after tests; others may be somebody's. */
+function leftoverCgroups(): string[] {
+  const mount = cgroupMount();
+  if (mount === null || !existsSync(`${mount}/bulkhead`)) return [];
+  return readdirSync(`${mount}/bulkhead`).filter((name) => name.startsWith("test-")).map((name) => `${mount}/bulkhead/${name}`);
+}

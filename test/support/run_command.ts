@@ -1,0 +1,50 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { buildRoot } from "./repository.js";
+
+/** A finished command. `signal` is null unless one ended it. */
+export interface CommandResult {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A command under way. */
+export interface RunningCommand {
+  readonly child: ChildProcess;
+  readonly finished: Promise<CommandResult>;
+  /** What it has written to standard output so far. */
+  output(): string;
+}
+
+/** Starts `bulkhead` with arguments, as a user would, without standard input. */
+export function startBulkhead(args: readonly string[], options: { readonly environment: NodeJS.ProcessEnv; readonly directory: string }): RunningCommand {
+  const child = spawn(process.execPath, [join(buildRoot, "src/cli/main.js"), ...args], {
+    cwd: options.directory,
+    env: options.environment,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString("utf8")));
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
+  const finished = new Promise<CommandResult>((resolve) => {
+    child.on("close", (exitCode, signal) => resolve({ exitCode, signal, stdout, stderr }));
+  });
+  return { child, finished, output: () => stdout };
+}
+
+/** Runs `bulkhead` to its end. */
+export function runBulkhead(args: readonly string[], options: { readonly environment: NodeJS.ProcessEnv; readonly directory: string }): Promise<CommandResult> {
+  return startBulkhead(args, options).finished;
+}
+
+/** Waits until `condition` holds; throws with `what` after `timeoutMs`. */
+export async function waitUntil(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`${what} did not happen within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
