@@ -21,7 +21,7 @@ export function describeInspection(inspection: Inspection): string {
   );
   const sections = [
     `VM ${inspection.vm} is ${inspection.state}`,
-    formatTable([heading, ...counts, ...rows]),
+    formatTable([heading, ...counts, ...rows]) + describeShortfalls(inspection),
     `What each process was given beside /dev/null, its log and its monitor:\n${given.join("\n")}\n`,
   ];
   if (differences.length > 0) {
@@ -29,6 +29,19 @@ export function describeInspection(inspection: Inspection): string {
     sections.push(`It differs from its plan:\n${lines.join("\n")}\n`);
   }
   return escapeControls(sections.join("\n"));
+}
+
+/** Why a layer is less than enforced; the same for all processes of a VM unless one differs from its plan. */
+function describeShortfalls(inspection: Inspection): string {
+  const lines = new Set<string>();
+  for (const process of inspection.processes) {
+    for (const layer of LAYERS) {
+      const report = process.layers[layer];
+      if (report.status === "partial") lines.add(`  ${layer} lacks ${report.lacks.join(", ")}: ${report.why}`);
+      if (report.status === "unavailable") lines.add(`  ${layer}: ${report.why}`);
+    }
+  }
+  return lines.size === 0 ? "" : `\n${[...lines].join("\n")}\n`;
 }
 
 /** Device ids have at most 16 characters; most are short. */
