@@ -20,6 +20,11 @@ const program = new Command("bulkhead")
 
 for (const add of [addRun, addPlan, addPs, addInspect, addStop, addDoctor, addGc]) add(program);
 
+// A reader that went away (`bulkhead doctor | head -3`) takes the rest of the report with it; it ends no VM.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

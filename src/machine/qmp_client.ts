@@ -109,6 +109,8 @@ export class QmpClient {
       this.#bufferedBytes = 0;
       rest = rest.subarray(end + 1);
       this.#handleLine(line.toString("utf8"));
+      // What follows garbage is from a peer that is not believed any more.
+      if (this.#failure !== undefined) return;
     }
     if (rest.length === 0) return;
     this.#chunks.push(rest);
