@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { addon } from "../kernel/index.js";
+import { HostError } from "../errors/index.js";
+import { addon, answerOf, isSystemError } from "../kernel/index.js";
 import type { FdPlan, ProcessPlan } from "../plan/index.js";
 import type { HeldFd } from "../sandbox/index.js";
 import type { OpenedFile } from "./image.js";
@@ -48,7 +49,7 @@ export class MachineFds {
         case "image":
           return this.#image(fd.source.device);
         case "tap":
-          return this.#keepOne(addon.openTap({ name: fd.source.name }));
+          return this.#keepOne(openTap(fd.source.name));
       }
     };
     const held = plan.fds.map((fd) => {
@@ -91,5 +92,17 @@ export class MachineFds {
     const image = this.#images.get(device);
     if (image === undefined) throw new Error(`no image was opened for ${device}`);
     return image.fd;
+  }
+}
+
+/** The queue of an operator's tap. One that is missing is not made, and one that is in use is not taken. */
+function openTap(name: string): number {
+  try {
+    return addon.openTap({ name });
+  } catch (cause) {
+    if (!isSystemError(cause)) throw cause;
+    const remedy =
+      cause.code === "EBUSY" ? "End whatever uses it, or name another tap." : `Make it first: ip tuntap add ${name} mode tap && ip link set ${name} up`;
+    throw new HostError({ code: "tap-unavailable", tried: `Cannot attach to tap "${name}"`, subject: name, answer: answerOf(cause), remedy, cause });
   }
 }

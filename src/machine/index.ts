@@ -5,7 +5,7 @@ export { type FileRequest, type OpenedFile, openTenantFile } from "./image.js";
 export { type InspectedProcess, type Inspection, inspectRun } from "./inspect.js";
 export { describeInspection } from "./inspection_text.js";
 export { type LaunchRequest, type LaunchStep, launch } from "./launch.js";
-export { DEFAULT_QEMU, type PlanRequest, previewPlan, type QemuInstallation } from "./prepare_plan.js";
+export { type PlanRequest, previewPlan } from "./prepare_plan.js";
 export { QmpClient, type QmpEvent } from "./qmp_client.js";
 export { RunningMachine } from "./running_machine.js";
 export type { ConsoleSink } from "./serial_console.js";

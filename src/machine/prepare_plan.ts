@@ -3,20 +3,10 @@ import { SpecError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
 import { type Identity, type LaunchPlan, planLaunch } from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
-import { checkAgainstHost, type HostConfig, VMM_ID, type VmSpec } from "../spec/index.js";
+import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
 import { type Directories, readUidUse, releaseUids, reserveUid } from "../state/index.js";
 import { type FileRequest, imageRootsOf, type OpenedFile, openTenantFile } from "./image.js";
 import { type ResolvedRole, resolveRole } from "./resolved_role.js";
-
-/** The QEMU installation that a host uses. */
-export interface QemuInstallation {
-  readonly program: string;
-  /** "/" for the host's own. */
-  readonly sysroot: string;
-}
-
-/** Debian's package qemu-system-x86. */
-export const DEFAULT_QEMU: QemuInstallation = { program: "/usr/bin/qemu-system-x86_64", sysroot: "/" };
 
 export interface PlanRequest {
   readonly spec: VmSpec;

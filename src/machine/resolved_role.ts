@@ -21,7 +21,7 @@ interface CompiledRole {
 /** Resolves a role: its policy from the folder, its filter from the policy, its files from the installation. */
 export async function resolveRole(request: PlanRequest, role: string): Promise<ResolvedRole> {
   const { policy, filter } = await compileRole(request, role);
-  const files = policy.files.map((grant) => grant.path);
+  const files = policy.files.map(({ path, optional }) => ({ path, optional }));
   const inventory = await knownInventory(request.directories.cache, { ...request.qemu, files });
   return { inputs: { policy, inventory, filter }, filter: Buffer.from(filter.base64, "base64") };
 }
