@@ -194,10 +194,15 @@ bool is_expectation(Step step) { return step == Step::expect_open || step == Ste
 }  // namespace
 
 void run_child(const ChildProgram& program) {
+  // A launcher that is killed now must not leave a child that waits for ever. The end of the go pipe tells, unless a child
+  // cloned at the same moment holds a copy of its other end; then the death signal does.
+  raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
   raw_syscall(SYS_close, program.go_write_fd);
   raw_syscall(SYS_close, program.status_read_fd);
   char go = 0;
   if (raw_syscall(SYS_read, program.go_read_fd, as_argument(&go), 1) != 1) leave();
+  // From here on nothing waits, and the process may outlive the thread that cloned it.
+  raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, 0);
   for (std::size_t index = 0; index < program.count; ++index) {
     const ChildOperation& operation = program.operations[index];
     bool expectation_failed = false;

@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { SandboxError } from "../errors/index.js";
 import { answerOf } from "../kernel/index.js";
@@ -108,8 +108,4 @@ function sameLimit(planned: string, observed: string): boolean {
   // io.max prints all four limits, those not set as `max`.
   const words = new Set(observed.split(" "));
   return planned.split(" ").every((word) => words.has(word));
-}
-
-export function closeCgroup(fd: number): void {
-  if (fd >= 0) closeSync(fd);
 }

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, constants, copyFileSync, openSync } from "node:fs";
+import { chmodSync, constants, copyFileSync, openSync } from "node:fs";
 import { addon } from "../kernel/index.js";
 import type { ProcessPlan } from "../plan/index.js";
 
@@ -21,38 +21,29 @@ export interface BootFile {
   readonly sizeBytes: number;
 }
 
+export interface MountRequest {
+  readonly plan: ProcessPlan;
+  /** The prepared private root. */
+  readonly rootPath: string;
+  readonly bootFiles: readonly BootFile[];
+  /** Takes every fd over as soon as it is open, so that a later failure leaks none. */
+  readonly keep: (fd: number) => number;
+}
+
 /** Builds the mounts of a process. Nothing of them shows on the host; all vanish with their fds. */
-export function openChildMounts(plan: ProcessPlan, rootPath: string, bootFiles: readonly BootFile[]): ChildMounts {
-  const root = addon.cloneTreeReadOnly({ path: rootPath });
-  const dev = openDev(plan);
-  return { root, dev, boot: bootFiles.length === 0 ? null : openBoot(bootFiles) };
-}
-
-export function closeChildMounts(mounts: ChildMounts): void {
-  for (const fd of [mounts.root, mounts.dev, mounts.boot]) if (fd !== null) closeSync(fd);
-}
-
-function openDev(plan: ProcessPlan): number {
-  const fd = addon.makeTmpfs({ sizeBytes: DEV_BYTES });
-  for (const node of plan.nodes) {
-    addon.makeNode({
-      directoryFd: fd,
-      name: node.name,
-      major: node.major,
-      minor: node.minor,
-      mode: node.mode,
-      user: plan.uid,
-      group: plan.gid,
-    });
-  }
-  addon.sealTmpfs({ fd });
-  return fd;
+export function openChildMounts(request: MountRequest): ChildMounts {
+  const { plan, keep } = request;
+  const root = keep(addon.cloneTreeReadOnly({ path: request.rootPath }));
+  const dev = keep(addon.makeTmpfs({ sizeBytes: DEV_BYTES }));
+  for (const node of plan.nodes) addon.makeNode({ directoryFd: dev, ...node, user: plan.uid, group: plan.gid });
+  addon.sealTmpfs({ fd: dev });
+  return { root, dev, boot: request.bootFiles.length === 0 ? null : openBoot(request.bootFiles, keep) };
 }
 
 /** Copies, so that the process needs no right on the tenant's file and cannot see it change. */
-function openBoot(files: readonly BootFile[]): number {
+function openBoot(files: readonly BootFile[], keep: MountRequest["keep"]): number {
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, BOOT_SLACK_BYTES);
-  const fd = addon.makeTmpfs({ sizeBytes });
+  const fd = keep(addon.makeTmpfs({ sizeBytes }));
   for (const file of files) {
     const place = `/proc/self/fd/${fd}/${file.name}`;
     copyFileSync(`/proc/self/fd/${file.fd}`, place, constants.COPYFILE_EXCL);

@@ -15,11 +15,9 @@ function bitsOf(names: readonly string[], table: readonly { readonly name: strin
 
 /** Makes the ruleset of a plan on the inodes of the process's own mounts; returns its fd. */
 export function openLandlockRuleset(plan: LandlockPlan, mounts: ChildMounts): number {
-  const rules = plan.rules.map((rule) => ({
-    fd: openInMounts(mounts, rule.path),
-    access: bitsOf(rule.access, LANDLOCK_FS_ACCESS),
-  }));
+  const rules: { fd: number; access: bigint }[] = [];
   try {
+    for (const { path, access } of plan.rules) rules.push({ fd: openInMounts(mounts, path), access: bitsOf(access, LANDLOCK_FS_ACCESS) });
     return addon.makeLandlockRuleset({
       handledFs: bitsOf(plan.handledFs, LANDLOCK_FS_ACCESS),
       handledNet: bitsOf(plan.handledNet, LANDLOCK_NET_ACCESS),

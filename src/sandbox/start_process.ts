@@ -11,8 +11,8 @@ import {
   type SpawnResult,
 } from "../kernel/index.js";
 import type { ProcessPlan } from "../plan/index.js";
-import { closeCgroup, openLeafCgroup } from "./cgroup.js";
-import { type BootFile, closeChildMounts, openChildMounts } from "./child_mounts.js";
+import { openLeafCgroup } from "./cgroup.js";
+import { type BootFile, openChildMounts } from "./child_mounts.js";
 import { childOperations, cloneFlags } from "./child_operations.js";
 import { openLandlockRuleset } from "./landlock.js";
 
@@ -48,27 +48,9 @@ export interface ConfinedProcess {
 /** Starts one process by its plan. Throws SandboxError with the step that failed; then nothing of it is left. */
 export async function startProcess(request: StartRequest): Promise<ConfinedProcess> {
   const { plan } = request;
-  const opened: (() => void)[] = [];
+  const resources = new ChildResources();
   try {
-    const rootEntry = plan.root.find((entry) => entry.target === "/");
-    if (rootEntry === undefined) throw new Error(`the plan of ${plan.id} has no root`);
-    const mounts = openChildMounts(plan, rootEntry.source, request.bootFiles);
-    opened.push(() => closeChildMounts(mounts));
-    const landlock = plan.landlock === null ? null : openLandlockRuleset(plan.landlock, mounts);
-    if (landlock !== null) opened.push(() => closeSync(landlock));
-    const cgroupFd = plan.cgroup === null ? -1 : openLeafCgroup(plan.cgroup);
-    opened.push(() => closeCgroup(cgroupFd));
-    const planned: SpawnRequest = {
-      operations: childOperations(plan, { ...mounts, landlock, manifest: request.manifest }, request.filter),
-      argv: plan.argv,
-      environment: Object.entries(plan.env).map(([name, value]) => `${name}=${value}`),
-      namespaces: cloneFlags(plan),
-      cgroupFd,
-      userMap: `${plan.uid} ${plan.uid} 1`,
-      groupMap: `${plan.gid} ${plan.gid} 1`,
-      ...coreScheduling(request),
-      deadlineMs: EXEC_DEADLINE_MS,
-    };
+    const planned = prepareSpawn(request, resources);
     const spawn = request.alterSpawn?.(plan.id, planned) ?? planned;
     const result = await addon.spawnConfined(spawn);
     if (result.failed) throw spawnFailure(plan, spawn.operations, result);
@@ -84,8 +66,42 @@ export async function startProcess(request: StartRequest): Promise<ConfinedProce
       cause,
     });
   } finally {
-    for (const close of opened) close();
+    resources.close();
   }
+}
+
+/** Fds that the launcher needs until the child has made them its own. */
+class ChildResources {
+  readonly #open: number[] = [];
+
+  keep(fd: number): number {
+    this.#open.push(fd);
+    return fd;
+  }
+
+  close(): void {
+    for (const fd of this.#open) closeSync(fd);
+  }
+}
+
+function prepareSpawn(request: StartRequest, resources: ChildResources): SpawnRequest {
+  const { plan } = request;
+  const root = plan.root.find((entry) => entry.target === "/");
+  if (root === undefined) throw new Error(`the plan of ${plan.id} has no root`);
+  const keep = (fd: number): number => resources.keep(fd);
+  const mounts = openChildMounts({ plan, rootPath: root.source, bootFiles: request.bootFiles, keep });
+  const landlock = plan.landlock === null ? null : keep(openLandlockRuleset(plan.landlock, mounts));
+  return {
+    operations: childOperations(plan, { ...mounts, landlock, manifest: request.manifest }, request.filter),
+    argv: plan.argv,
+    environment: Object.entries(plan.env).map(([name, value]) => `${name}=${value}`),
+    namespaces: cloneFlags(plan),
+    cgroupFd: plan.cgroup === null ? -1 : keep(openLeafCgroup(plan.cgroup)),
+    userMap: `${plan.uid} ${plan.uid} 1`,
+    groupMap: `${plan.gid} ${plan.gid} 1`,
+    ...coreScheduling(request),
+    deadlineMs: EXEC_DEADLINE_MS,
+  };
 }
 
 /** The first process of a VM makes its cookie, the others share it. */
