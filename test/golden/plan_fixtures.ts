@@ -1,0 +1,123 @@
+import { resolve } from "node:path";
+import type { HostFacts, ProgramInventory } from "../../src/host/index.js";
+import type { ImageFacts, PlanInputs, RoleInputs } from "../../src/plan/index.js";
+import type { ResolvedPolicy } from "../../src/policy/index.js";
+import type { SyscallRule } from "../../src/seccomp/index.js";
+import { builtInHostConfig, VMM_ID, type VmSpec } from "../../src/spec/index.js";
+
+/** Inputs of planLaunch that stand still: goldens show what planning does, not how a policy or this machine changed. */
+
+/** A host that can give every layer but SELinux. */
+export const FULL_HOST: HostFacts = {
+  kernelRelease: "6.18.0",
+  securityModules: ["capability", "landlock", "yama"],
+  landlockAbi: 7,
+  kvm: { available: true },
+  cgroup: { kind: "v2", mount: "/sys/fs/cgroup", controllers: ["cpu", "io", "memory", "pids"], why: null },
+  coreScheduling: { available: true },
+  selinux: { available: false, why: "the kernel runs without SELinux (active security modules: capability, landlock, yama)" },
+};
+
+const MIB = 1024 ** 2;
+const POSITION = { file: "roles/fixture.yaml", line: 1, column: 1 };
+
+function allow(syscall: string): SyscallRule {
+  return { syscall, checks: [], action: { kind: "allow" }, why: "fixture", position: POSITION };
+}
+
+function grant<T>(value: T): T & Pick<SyscallRule, "why" | "position"> {
+  return { ...value, why: "fixture", position: POSITION };
+}
+
+function policyOf(role: string, parts: Pick<ResolvedPolicy, "models" | "nodes" | "limits">): ResolvedPolicy {
+  return {
+    role,
+    summary: `fixture of ${role}`,
+    sources: [`roles/${role}.yaml`],
+    sha256: "0".repeat(64),
+    seccomp: {
+      // In no order, and openat in both sets: a plan sorts, and counts what runs for ever as run only.
+      start: [allow("mprotect"), allow("execve"), allow("openat"), allow("mprotect")],
+      run: [allow("write"), allow("read"), allow("openat")],
+      otherwise: { kind: "kill-process" },
+    },
+    files: [],
+    selfMade: [grant({ kind: "eventfd", max: 16 }), grant({ kind: "signalfd", max: 1 })],
+    attach: [],
+    absent: [],
+    ...parts,
+  };
+}
+
+/** Limits differ between roles in every figure, so that a plan which mixes them up shows. */
+export const POLICIES: Readonly<Record<"disk" | "net" | "vmm", ResolvedPolicy>> = {
+  disk: policyOf("disk", {
+    models: ["lsi53c895a"],
+    nodes: [],
+    limits: { openFilesMax: 256, threadsMax: 80, overheadBytes: 256 * MIB, lockedBytesMax: 0 },
+  }),
+  net: policyOf("net", {
+    models: ["e1000"],
+    nodes: [grant({ name: "urandom", access: "r" } as const)],
+    limits: { openFilesMax: 128, threadsMax: 8, overheadBytes: 192 * MIB, lockedBytesMax: 4096 },
+  }),
+  vmm: policyOf("vmm", {
+    models: [],
+    nodes: [grant({ name: "kvm", access: "rw" } as const), grant({ name: "null", access: "w" } as const)],
+    limits: { openFilesMax: 1024, threadsMax: 288, overheadBytes: 512 * MIB, lockedBytesMax: 8192 },
+  }),
+};
+
+export const INVENTORY: ProgramInventory = {
+  program: "/usr/bin/qemu-system-x86_64",
+  sysroot: "/",
+  version: "QEMU emulator version 7.2.22",
+  files: [
+    fileOf("/lib64/ld-linux-x86-64.so.2", 0o555),
+    fileOf("/usr/bin/qemu-system-x86_64", 0o111),
+    fileOf("/usr/share/seabios/bios-256k.bin", 0o444),
+  ],
+  links: [{ target: "/lib64", to: "usr/lib64" }],
+  sha256: "1".repeat(64),
+};
+
+function fileOf(target: string, mode: number): ProgramInventory["files"][number] {
+  const source = target.replace("/lib64/", "/usr/lib64/");
+  return { target, source, mode, sizeBytes: 4096, sha256: "2".repeat(64), signature: "1:2:4096:3:4" };
+}
+
+const FILTER = { instructions: 42, sha256: "3".repeat(64) };
+const FIRST_UID = 500_001;
+const HOST_CONFIG = builtInHostConfig();
+
+/** Everything that a plan of this VM is made from: uids from 500001 up, devices first. */
+export function planInputs(spec: VmSpec, facts: Partial<HostFacts> = {}): PlanInputs {
+  const ids = [...spec.devices.map((device) => device.id), VMM_ID];
+  const roles = Object.values(POLICIES).map((policy): [string, RoleInputs] => {
+    return [policy.role, { policy, inventory: INVENTORY, filter: FILTER }];
+  });
+  return {
+    spec,
+    hostConfig: HOST_CONFIG,
+    facts: { ...FULL_HOST, ...facts },
+    roles: new Map(roles),
+    identities: new Map(ids.map((id, index) => [id, { uid: FIRST_UID + index, gid: FIRST_UID + index }])),
+    images: new Map(spec.devices.flatMap((device) => imageOf(device, spec.source.directory))),
+    bootFiles: bootFilesOf(spec),
+    rootsDirectory: "/var/cache/bulkhead/roots",
+  };
+}
+
+/** Names beneath /dev are block devices here; all others are regular files on the disk 8:0. */
+function imageOf(device: VmSpec["devices"][number], directory: string): [string, ImageFacts][] {
+  if (device.disk === null) return [];
+  const path = resolve(directory, device.disk.file);
+  const isBlock = path.startsWith("/dev/");
+  return [[device.id, { kind: isBlock ? "block" : "file", path, blockDevice: isBlock ? "253:7" : "8:0" }]];
+}
+
+function bootFilesOf({ boot, source }: VmSpec): PlanInputs["bootFiles"] {
+  if (boot?.kind !== "kernel") return null;
+  const { file, initrd } = boot;
+  return { kernel: resolve(source.directory, file), initrd: initrd === null ? null : resolve(source.directory, initrd) };
+}

@@ -1,0 +1,82 @@
+import { closeSync, writeSync } from "node:fs";
+import * as assert from "uvu/assert";
+import { addon } from "../../../src/kernel/index.js";
+import { ProcessLog } from "../../../src/machine/process_log.js";
+import { suite } from "../../support/harness.js";
+
+const test = suite("what a process writes to its log");
+
+let shown: string[];
+let log: ProcessLog;
+let writer: number;
+test.beforeEach(() => {
+  const [reader, end] = addon.pipePair();
+  shown = [];
+  writer = end;
+  log = new ProcessLog(reader, (line) => shown.push(line));
+});
+test.afterEach(() => closeSync(writer));
+
+/** Waits until the log has taken what was written; it says so by its own last line. */
+async function write(text: string | Buffer): Promise<void> {
+  writeSync(writer, typeof text === "string" ? Buffer.from(text) : text);
+  for (let waits = 0; waits < 50; waits += 1) await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+/** Lines are rated by the second of the clock: a test of the rate starts at the beginning of one. */
+async function waitForNewSecond(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 1000 - (Date.now() % 1000) + 5));
+}
+
+test("lines are shown when they are complete", async () => {
+  await write("one\ntw");
+  assert.equal(shown, ["one"]);
+  await write("o\n");
+  assert.equal(shown, ["one", "two"]);
+});
+
+test("lines are escaped for a terminal, shown and as last words", async () => {
+  await write("\u001b[2Jred\n\u009bhalf");
+  assert.equal(shown, ["\\x1b[2Jred"]);
+  assert.is(log.lastWords(), "\\x1b[2Jred | \\x9bhalf");
+});
+
+test("last words: the last lines, with the one that was never ended", async () => {
+  await write("1\n2\n\n3\n4\n5\n6\nabort: no");
+  assert.is(log.lastWords(), "3 | 4 | 5 | 6 | abort: no");
+  assert.is(log.lastWords(2), "6 | abort: no");
+});
+
+test("last words: none of a process that wrote nothing", () => {
+  assert.is(log.lastWords(), "");
+});
+
+test("a long line is cut, ended or not", async () => {
+  await write(`${"a".repeat(5000)}\n`);
+  assert.is(shown[0], "a".repeat(500));
+  await write("b".repeat(5000));
+  assert.ok(log.lastWords(1).length <= 500, "what was not ended yet is kept without a bound");
+  await write("c\n");
+  assert.ok((shown[1] ?? "").length <= 501);
+  assert.ok(log.lastWords(1).length <= 501);
+});
+
+test("a flood is drained, shown at 20 lines a second, and what was left out is counted", async () => {
+  await waitForNewSecond();
+  for (let block = 0; block < 50; block += 1) await write("x\n".repeat(2000));
+  assert.ok(shown.length >= 20 && shown.length <= 100, `${shown.length} lines were shown of 100000`);
+  await waitForNewSecond();
+  shown.length = 0;
+  await write("after\n");
+  assert.is(shown.length, 2);
+  assert.match(shown[0] ?? "", /^\(\d+ lines not shown\)$/);
+  assert.is(shown[1], "after");
+});
+
+test("what is kept stays within its bound", async () => {
+  for (let block = 0; block < 20; block += 1) await write(`${"y".repeat(400)}\n`.repeat(100));
+  assert.ok(log.lastWords(1_000_000).length <= 17 * 1024 + 40 * " | ".length);
+});
+
+test.run();
