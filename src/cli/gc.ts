@@ -11,7 +11,7 @@ export function addGc(program: Command): void {
     .action(async (options: { keepOrphans?: boolean }) => {
       const directories = openDirectories();
       const orphans = options.keepOrphans === true ? [] : listRuns(directories).filter((run) => run.state === "orphaned");
-      for (const run of orphans) await endOrphan(directories, run.directory, run.record);
+      for (const run of orphans) await endOrphan(directories, run);
       const removed = [...orphans.map((run) => run.record.vm), ...(await collectGarbage(directories))];
       process.stderr.write(
         removed.length === 0 ? "bulkhead: nothing to clean up\n" : `bulkhead: cleaned up ${removed.join(", ")}\n`,

@@ -1,4 +1,4 @@
-import { closeSync, rmSync, statSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { addon } from "../kernel/index.js";
 import { findInCgroup, listPids } from "../observe/index.js";
 import { killCgroup, removeCgroup } from "../sandbox/index.js";
@@ -6,13 +6,15 @@ import {
   type Directories,
   identifyProcess,
   isAlive,
+  type KnownRun,
   listRuns,
   logEvent,
-  type OwnedRun,
+  OwnedRun,
   type ProcessIdentity,
   type RunRecord,
   releaseUids,
   reservedUids,
+  uidsOfProcess,
 } from "../state/index.js";
 
 /** include/uapi/asm-generic/signal.h */
@@ -38,10 +40,7 @@ export function signalProcess(identity: ProcessIdentity, signal: number): void {
 /** Processes of a run that its record may not name: a launcher may die between clone and record. */
 function strayProcesses(directories: Directories, record: RunRecord): ProcessIdentity[] {
   const uids = new Set([...record.uids, ...reservedUids(directories, record.vm)]);
-  const byUid = listPids().filter((pid) => {
-    const uid = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
-    return uid !== undefined && uids.has(uid);
-  });
+  const byUid = listPids().filter((pid) => uidsOfProcess(pid).some((uid) => uids.has(uid)));
   const byGroup = record.cgroup === null ? [] : findInCgroup(record.cgroup);
   return [...byUid, ...byGroup].flatMap((pid) => identifyProcess(pid) ?? []);
 }
@@ -64,16 +63,19 @@ export async function dismantle(directories: Directories, run: OwnedRun): Promis
   logEvent(directories, { event: "cleanup", vm: run.record.vm });
 }
 
-/** Ends an orphaned VM: one whose launcher is dead. */
-export async function endOrphan(directories: Directories, directory: string, record: RunRecord): Promise<void> {
-  await clear(directories, record);
-  rmSync(directory, { recursive: true, force: true });
-  logEvent(directories, { event: "cleanup", vm: record.vm });
+/** Ends a VM whose launcher is dead and forgets it. Returns false when another launcher has it. */
+export async function endOrphan(directories: Directories, run: KnownRun): Promise<boolean> {
+  const owned = OwnedRun.takeOver(run);
+  if (owned === null) return false;
+  await dismantle(directories, owned);
+  return true;
 }
 
 /** Removes what VMs left that have no live process: a crash, a reboot. Returns their names. */
 export async function collectGarbage(directories: Directories): Promise<string[]> {
-  const dead = listRuns(directories).filter((run) => run.state === "dead");
-  for (const run of dead) await endOrphan(directories, run.directory, run.record);
-  return dead.map((run) => run.record.vm);
+  const removed: string[] = [];
+  for (const run of listRuns(directories)) {
+    if (run.state === "dead" && (await endOrphan(directories, run))) removed.push(run.record.vm);
+  }
+  return removed;
 }

@@ -40,9 +40,10 @@ export interface LaunchRequest extends PlanRequest {
 export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   const { directories, spec } = request;
   request.onStep?.("claim");
+  // First what dead VMs left, this name's included: its cgroup would be in the way.
+  await collectGarbage(directories);
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
   try {
-    await collectGarbage(directories);
     request.onStep?.("plan");
     const prepared = await preparePlan(request, (uids) => run.update({ uids }));
     return await new Launch(request, run, prepared).execute();

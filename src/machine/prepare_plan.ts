@@ -58,6 +58,7 @@ export async function preparePlan(request: PlanRequest, onReserved: (uids: reado
       roles: new Map([...roles].map(([role, known]) => [role, known.inputs])),
       identities,
       images: new Map([...files.images].map(([id, file]) => [id, file.facts])),
+      bootFiles: files.kernel === null ? null : { kernel: files.kernel.facts.path, initrd: files.initrd?.facts.path ?? null },
       rootsDirectory: rootsDirectory(request.directories.cache),
     });
     return {

@@ -1,4 +1,5 @@
 import { Socket } from "node:net";
+import { StringDecoder } from "node:string_decoder";
 import { escapeControls } from "../text/index.js";
 
 /** What is kept of a process's output, for its last words, in bytes. */
@@ -23,7 +24,9 @@ export class ProcessLog {
   constructor(fd: number, show: (line: string) => void) {
     this.#show = show;
     const socket = new Socket({ fd, readable: true, writable: false });
-    socket.on("data", (chunk: Buffer) => this.#receive(chunk.toString("utf8")));
+    const decoder = new StringDecoder("utf8");
+    socket.on("data", (chunk: Buffer) => this.#receive(decoder.write(chunk)));
+    socket.on("close", () => this.#tellSuppressed());
     socket.on("error", () => socket.destroy());
     socket.unref();
   }
@@ -31,7 +34,7 @@ export class ProcessLog {
   /** The last lines, escaped, at most `count`. */
   lastWords(count = 5): string {
     const lines = (this.#kept + this.#partial).split("\n").filter((line) => line.trim() !== "");
-    return escapeControls(lines.slice(-count).join(" | "));
+    return escapeLine(lines.slice(-count).join(" | "));
   }
 
   #receive(text: string): void {
@@ -44,13 +47,22 @@ export class ProcessLog {
     this.#kept = `${this.#kept}${line}\n`.slice(-KEPT_BYTES);
     const second = Math.floor(Date.now() / 1000);
     if (second !== this.#second) {
-      if (this.#suppressed > 0) this.#show(`(${this.#suppressed} lines not shown)`);
+      this.#tellSuppressed();
       this.#second = second;
       this.#linesThisSecond = 0;
-      this.#suppressed = 0;
     }
     this.#linesThisSecond += 1;
     if (this.#linesThisSecond > LINES_PER_SECOND_MAX) this.#suppressed += 1;
-    else this.#show(escapeControls(line));
+    else this.#show(escapeLine(line));
   }
+
+  #tellSuppressed(): void {
+    if (this.#suppressed > 0) this.#show(`(${this.#suppressed} lines not shown)`);
+    this.#suppressed = 0;
+  }
+}
+
+/** One line for a terminal. A carriage return would let a process write over the name that stands before its line. */
+function escapeLine(line: string): string {
+  return escapeControls(line).replaceAll("\r", "\\x0d");
 }

@@ -58,7 +58,7 @@ export class QmpClient {
     } finally {
       clearTimeout(timer);
     }
-    await this.execute("qmp_capabilities");
+    await this.execute("qmp_capabilities", undefined, deadlineMs);
   }
 
   onEvent(listener: (event: QmpEvent) => void): void {
@@ -131,7 +131,7 @@ export class QmpClient {
       return;
     }
     if (typeof message["event"] === "string") {
-      const data = (message["data"] ?? {}) as Record<string, unknown>;
+      const data = isObject(message["data"]) ? message["data"] : {};
       for (const listener of this.#listeners) listener({ event: message["event"], data });
       return;
     }
@@ -142,6 +142,10 @@ export class QmpClient {
     if ("return" in message) pending.resolve(message["return"]);
     else pending.reject(this.#error("qmp-refused", `${pending.command}: ${describeRefusal(message["error"])}`));
   }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function describeRefusal(error: unknown): string {

@@ -40,7 +40,7 @@ const DEVICES: Readonly<Record<string, string>> = {
 function kindOf(link: string, mode: number, rdev: number): string {
   const anonymous = /^anon_inode:\[?([a-z0-9_-]+)(?::[^\]]*)?\]?$/.exec(link)?.[1];
   if (anonymous !== undefined) return ANONYMOUS[anonymous] ?? anonymous;
-  if (link.startsWith("socket:[")) return "unix-stream";
+  if (link.startsWith("socket:[")) return "socket";
   if (link.startsWith("pipe:[")) return "pipe";
   if (link.startsWith("/memfd:")) return "memfd";
   switch (mode & S_IFMT) {

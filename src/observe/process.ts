@@ -56,6 +56,16 @@ function readNamespaces(directory: ProcessDirectory): Record<NamespaceKind, stri
   return Object.fromEntries(entries) as Record<NamespaceKind, string>;
 }
 
+/** The caller's own namespaces: what a confined process must not share. Nothing else is read: a domain may not see all fds of its own. */
+export function observeOwnNamespaces(): Readonly<Record<NamespaceKind, string>> {
+  const directory = new ProcessDirectory(process.pid);
+  try {
+    return readNamespaces(directory);
+  } finally {
+    directory.close();
+  }
+}
+
 /** Reads a process; null when it ended meanwhile. Needs CAP_SYS_PTRACE over it. */
 export function observeProcess(pid: number): ObservedProcess | null {
   let directory: ProcessDirectory | undefined;

@@ -1,4 +1,4 @@
-import { constants, lstatSync, readdirSync } from "node:fs";
+import { constants, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { chmod, copyFile, mkdir, mkdtemp, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SandboxError } from "../errors/index.js";
@@ -56,19 +56,26 @@ async function fillRoot(root: string, inventory: ProgramInventory): Promise<void
   }
 }
 
-/** A launch that runs from the old root keeps it: its mount holds the directory, wherever its name went. */
+/**
+ * A launch that runs from the old root keeps it: its mount holds the directory, wherever its name went. Another launcher may
+ * build the same root meanwhile and come first; the place is empty or full, and tried again.
+ */
 async function replaceDirectory(from: string, to: string): Promise<void> {
-  try {
-    await rename(from, to);
-    return;
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
-  }
   const old = `${from}-old`;
-  await rename(to, old);
-  await rename(from, to);
-  await rm(old, { recursive: true });
+  for (;;) {
+    try {
+      await rename(from, to);
+      break;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
+    }
+    await rm(old, { recursive: true, force: true });
+    await rename(to, old).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+    });
+  }
+  await rm(old, { recursive: true, force: true });
 }
 
 /**
@@ -78,7 +85,8 @@ async function replaceDirectory(from: string, to: string): Promise<void> {
 export function compareRoot(root: string, inventory: ProgramInventory): string[] {
   let found: Map<string, string>;
   try {
-    found = describeTree(root, "");
+    // The slash: /proc/PID/root is a link, and what it leads to is meant.
+    found = describeTree(root, "").set("/", describeDirectory(`${root}/`));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [`${root} is missing`];
     throw error;
@@ -94,13 +102,13 @@ export function compareRoot(root: string, inventory: ProgramInventory): string[]
 }
 
 function plannedTree(inventory: ProgramInventory): Map<string, string> {
-  const tree = new Map<string, string>();
+  const tree = new Map([["/", "directory 755 of 0:0"]]);
   const addParents = (path: string): void => {
     for (let parent = dirname(path); parent !== "/"; parent = dirname(parent)) tree.set(parent, "directory 755 of 0:0");
   };
   for (const point of MOUNT_POINTS) tree.set(point, "directory 755 of 0:0");
   for (const link of inventory.links) {
-    tree.set(link.target, "link");
+    tree.set(link.target, `link to ${link.to}`);
     tree.set(`/${link.to}`, "directory 755 of 0:0");
     addParents(`/${link.to}`);
   }
@@ -118,6 +126,12 @@ function throughLinks(target: string, inventory: ProgramInventory): string {
   return link === undefined ? target : `/${link.to}${target.slice(link.target.length)}`;
 }
 
+/** Of the directory itself, also where the path is a link to it, as /proc/PID/root is. */
+function describeDirectory(path: string): string {
+  const facts = lstatSync(`${path}/.`);
+  return `directory ${(facts.mode & 0o7777).toString(8)} of ${facts.uid}:${facts.gid}`;
+}
+
 function describeTree(root: string, below: string): Map<string, string> {
   const tree = new Map<string, string>();
   for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
@@ -126,10 +140,10 @@ function describeTree(root: string, below: string): Map<string, string> {
     const owner = `${facts.uid}:${facts.gid}`;
     const mode = (facts.mode & 0o7777).toString(8);
     if (entry.isDirectory()) {
-      tree.set(path, `directory ${mode} of ${owner}`);
+      tree.set(path, describeDirectory(join(root, path)));
       if (MOUNT_POINTS.some((point) => point === path)) continue;
       for (const [inner, innerFacts] of describeTree(root, path)) tree.set(inner, innerFacts);
-    } else if (entry.isSymbolicLink()) tree.set(path, "link");
+    } else if (entry.isSymbolicLink()) tree.set(path, `link to ${readlinkSync(join(root, path))}`);
     else tree.set(path, `file ${mode} of ${owner}, ${facts.size} bytes`);
   }
   return tree;

@@ -43,8 +43,8 @@ export function parseSubuid(lines: readonly string[]): UidRange[] {
   });
 }
 
-/** Not the owner of /proc/PID: that is root for a process that changed its uid and did not exec since (undumpable, proc(5)). */
-function uidsOfProcess(pid: string): number[] {
+/** Real, effective, saved and file-system uid of a process; empty when it ended. Not the owner of /proc/PID: that is root for a process that changed its uid and did not exec since (undumpable, proc(5)). */
+export function uidsOfProcess(pid: number): number[] {
   try {
     const uids = /^Uid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
     return uids === undefined ? [] : uids.split(/\s+/).map(Number);
@@ -58,7 +58,7 @@ export function readUidUse(): UidUse {
   const accounts = readLines("/etc/passwd").map((line) => Number(line.split(":")[2]));
   const running = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .flatMap(uidsOfProcess);
+    .flatMap((pid) => uidsOfProcess(Number(pid)));
   return { delegated: parseSubuid(readLines("/etc/subuid")), used: new Set([...accounts, ...running]) };
 }
 

@@ -131,6 +131,17 @@ export class OwnedRun {
     return run;
   }
 
+  /** Takes a VM whose launcher is dead, to end it; null when somebody else has it, or when it is gone meanwhile. */
+  static takeOver(run: KnownRun): OwnedRun | null {
+    const lockFd = lockRun(run.directory);
+    if (lockFd === null) return null;
+    const record = readRecord(run.directory);
+    if (record !== null) return new OwnedRun(run.directory, lockFd, record);
+    removeRun(run.directory);
+    closeSync(lockFd);
+    return null;
+  }
+
   get record(): RunRecord {
     return this.#record;
   }

@@ -20,8 +20,12 @@ export interface MachineFixture {
 
 const BLANK_IMAGE_BYTES = 1024 * 1024;
 
+/** VMs of this test file; the groups of others are not its business. */
+const namesUsed = new Set<string>();
+
 /** Two disks and a network card; `blank` disks have no boot sector, so the firmware waits until the VM is ended. */
 export function demoVmText(options: { readonly name: string; readonly disks: "demo" | "blank"; readonly more?: string }): string {
+  namesUsed.add(options.name);
   const suffix = options.disks === "demo" ? "" : "-blank";
   return `name: ${options.name}
 machine: {memory: 64M, cpus: 1, accel: tcg}
@@ -76,9 +80,7 @@ export function cgroupMount(): string | null {
   return line?.split(" ")[1] ?? null;
 }
 
-/** Groups of VMs that are named after tests; others may be somebody's. */
 function leftoverCgroups(): string[] {
   const mount = cgroupMount();
-  if (mount === null || !existsSync(`${mount}/bulkhead`)) return [];
-  return readdirSync(`${mount}/bulkhead`).filter((name) => name.startsWith("test-")).map((name) => `${mount}/bulkhead/${name}`);
+  return [...namesUsed].map((name) => `${mount}/bulkhead/${name}`).filter((path) => existsSync(path));
 }

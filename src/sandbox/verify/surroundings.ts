@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import {
   NAMESPACE_FILES,
   type NamespaceKind,
@@ -47,12 +47,19 @@ export function compareRoot(plan: ProcessPlan, observed: ObservedProcess, compar
     mount.target === "/" ? describeMount(mount).replace(/^\/ \S+/, "/") : describeMount(mount),
   );
   comparison.expect("root", plannedMounts(plan).join("; "), mounts.sort().join("; "));
-  const rootEntry = plan.root.find((entry) => entry.target === "/");
+  const source = plan.root.find((entry) => entry.target === "/")?.source ?? "";
   const shown = observed.mounts.find((mount) => mount.target === "/")?.root ?? "nothing";
-  // The mount shows the path within its file system; the cache directory may itself be a mount point.
-  if (rootEntry !== undefined && !rootEntry.source.endsWith(shown)) comparison.note("root", rootEntry.source, shown);
+  // The mount shows the path within its file system, which may be mounted anywhere; compareRootDirectory is exact.
+  if (!source.endsWith(shown)) comparison.note("root", source, shown);
   comparison.expect("root", "working directory /", `working directory ${observed.cwd}`);
   compareNodes(plan, observed, comparison);
+}
+
+/** The root of the live process and the prepared directory are one inode. */
+export function compareRootDirectory(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): void {
+  const source = plan.root.find((entry) => entry.target === "/")?.source ?? "";
+  const [planned, actual] = [source, `/proc/${observed.pid}/root/.`].map((path) => statSync(path, { throwIfNoEntry: false }));
+  comparison.expect("root", `${source} is inode ${planned?.dev}:${planned?.ino}`, `${source} is inode ${actual?.dev}:${actual?.ino}`);
 }
 
 function compareNodes(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): void {
@@ -88,8 +95,9 @@ export function compareDumpable(observed: ObservedProcess, comparison: Compariso
 /** The group by the kernel's view and by the group's own list, and the limits that were written. */
 export function compareCgroup(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): void {
   if (plan.cgroup === null) return;
-  const shown = observed.cgroup ?? "none";
-  if (shown === "/" || !plan.cgroup.path.endsWith(shown)) comparison.note("cgroup", plan.cgroup.path, shown);
+  // The kernel shows the path below the hierarchy's root: group of ours, VM, process.
+  const below = `/${plan.cgroup.path.split("/").slice(-3).join("/")}`;
+  comparison.expect("cgroup", below, observed.cgroup ?? "none");
   for (const difference of compareCgroupFiles(plan.cgroup)) comparison.note("cgroup", plan.cgroup.path, difference);
   const children = readdirSync(plan.cgroup.path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   for (const child of children) comparison.note("cgroup", "no groups below it", child.name);

@@ -1,6 +1,14 @@
 import { SandboxError } from "../../errors/index.js";
 import type { ProgramInventory } from "../../host/index.js";
-import { findInCgroup, findInPidNamespaces, type ObservedProcess, listThreads, observeProcess, pidNamespaceOf } from "../../observe/index.js";
+import {
+  findInCgroup,
+  findInPidNamespaces,
+  listThreads,
+  type ObservedProcess,
+  observeOwnNamespaces,
+  observeProcess,
+  pidNamespaceOf,
+} from "../../observe/index.js";
 import type { LaunchPlan, ProcessPlan } from "../../plan/index.js";
 import { VMM_ID } from "../../spec/index.js";
 import { compareCgroupFiles } from "../cgroup.js";
@@ -14,6 +22,7 @@ import {
   compareLimits,
   compareNamespaces,
   compareRoot,
+  compareRootDirectory,
   type ForeignNamespaces,
 } from "./surroundings.js";
 import { compareThreads } from "./threads.js";
@@ -25,6 +34,8 @@ export interface StartedProcess {
   readonly inventory: ProgramInventory;
   readonly held: readonly HeldFd[];
 }
+
+type HostNamespaces = ForeignNamespaces["namespaces"];
 
 /** Readings before a VM whose processes and threads keep changing is given up. */
 const READINGS_MAX = 20;
@@ -40,8 +51,7 @@ export interface MachineReading {
  * two readings in a row find the same processes and threads, and compares all of it with the plan.
  */
 export function readMachine(plan: LaunchPlan, started: readonly StartedProcess[]): MachineReading {
-  const host = observeProcess(process.pid);
-  if (host === null) throw new Error("/proc does not show the launcher itself");
+  const host = observeOwnNamespaces();
   let previous = JSON.stringify(findMembers(plan, started).map((pid) => [pid, listThreads(pid)]));
   for (let reading = 0; reading < READINGS_MAX; reading += 1) {
     const observed = findMembers(plan, started).flatMap((pid) => observeProcess(pid) ?? []);
@@ -73,7 +83,7 @@ function compareMachine(
   plan: LaunchPlan,
   started: readonly StartedProcess[],
   observed: readonly ObservedProcess[],
-  host: ObservedProcess,
+  host: HostNamespaces,
 ): Difference[] {
   const differences = observed.flatMap((process): Difference[] => {
     const own = started.find((candidate) => candidate.pid === process.pid);
@@ -101,19 +111,20 @@ function stranger(process: ObservedProcess): Difference {
 interface Neighbours {
   readonly observed: readonly ObservedProcess[];
   readonly started: readonly StartedProcess[];
-  readonly host: ObservedProcess;
+  readonly host: HostNamespaces;
 }
 
 function compareProcess(own: StartedProcess, process: ObservedProcess, neighbours: Neighbours): Difference[] {
   const comparison = new Comparison(own.plan.id, process.pid);
   const peers = neighbours.observed.filter((other) => other.pid !== process.pid);
   const foreign: ForeignNamespaces[] = [
-    { owner: "the host", namespaces: neighbours.host.namespaces },
+    { owner: "the host", namespaces: neighbours.host },
     ...peers.map((peer) => ({ owner: nameOf(peer, neighbours.started), namespaces: peer.namespaces })),
   ];
   compareThreads(own.plan, process, comparison);
   compareNamespaces(own.plan, process, foreign, comparison);
   compareRoot(own.plan, process, comparison);
+  compareRootDirectory(own.plan, process, comparison);
   for (const difference of compareTree(`/proc/${process.pid}/root`, own.inventory))
     comparison.note("root", "only the role's files", difference);
   compareFds(own.plan, process, { held: own.held, guestMemory: guestMemoryOf(neighbours) }, comparison);
