@@ -7,8 +7,13 @@ const run = promisify(execFile);
 /** The program interpreter of x86-64 ELF files: System V ABI, AMD64 supplement, as glibc installs it. */
 export const INTERPRETER = "/lib64/ld-linux-x86-64.so.2";
 
+/** For every program that is run to be looked at: LD_LIBRARY_PATH of the caller must not choose what a confined process will load. */
+export const TRUSTED_ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+
 /** `	libz.so.1 => /lib/x86_64-linux-gnu/libz.so.1 (0x00007f...)`, or without the arrow for what is named by path. */
-const LISTED = /^\s*(?:\S+ => )?(\/\S+) \(0x[0-9a-f]+\)$/;
+const LISTED = /^\s*(?:.+ => )?(\/.+) \(0x[0-9a-f]+\)$/;
+/** What stands for no file: the kernel's own object, and a program without an interpreter. */
+const NO_FILE = /^\s*(?:linux-vdso\.so\.1 \(0x[0-9a-f]+\)|statically linked)$/;
 
 /**
  * The shared libraries that `files` load, by the dynamic loader's own answer: paths inside `sysroot`, the interpreter
@@ -24,15 +29,17 @@ async function listOne(sysroot: string, file: string): Promise<string[]> {
   const [command, ...args] = sysroot === "/" ? loader : ["chroot", sysroot, ...loader];
   let output: string;
   try {
-    // An empty environment: LD_LIBRARY_PATH of the caller must not choose what a confined process will load.
-    output = (await run(command as string, args, { env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } })).stdout;
+    output = (await run(command as string, args, { env: TRUSTED_ENVIRONMENT })).stdout;
   } catch (cause) {
     throw unresolved(file, (cause as { stderr?: string }).stderr?.trim() ?? String(cause), cause);
   }
-  const lines = output.split("\n").filter((line) => line !== "");
-  const missing = lines.find((line) => line.includes("=> not found"));
-  if (missing !== undefined) throw unresolved(file, missing.trim());
-  return lines.flatMap((line) => LISTED.exec(line)?.[1] ?? []);
+  const lines = output.split("\n").filter((line) => line !== "" && !NO_FILE.test(line));
+  return lines.map((line) => {
+    const library = LISTED.exec(line)?.[1];
+    // A line that is not understood may name a library, and a root without it would be found wanting only at a launch.
+    if (library === undefined) throw unresolved(file, line.trim());
+    return library;
+  });
 }
 
 function unresolved(file: string, answer: string, cause?: unknown): HostError {

@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
-import { access, lstat, readdir, readlink, realpath, stat } from "node:fs/promises";
+import { lstat, readdir, readlink, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { HostError } from "../errors/index.js";
-import { listLibraries } from "./library_closure.js";
+import { listLibraries, TRUSTED_ENVIRONMENT } from "./library_closure.js";
+import { resolveInSysroot } from "./sysroot_path.js";
 
 const run = promisify(execFile);
 
@@ -16,8 +17,15 @@ export interface InventoryRequest {
   readonly sysroot: string;
   /** Path of the program inside the sysroot. */
   readonly program: string;
-  /** Further files inside the sysroot; `*` in the last component matches any name. */
-  readonly files: readonly string[];
+  /** Further files inside the sysroot. */
+  readonly files: readonly RequestedFile[];
+}
+
+export interface RequestedFile {
+  /** `*` in the last component matches any name. */
+  readonly path: string;
+  /** False: an installation without it is an error. */
+  readonly optional: boolean;
 }
 
 export interface InventoryFile {
@@ -55,7 +63,7 @@ const DATA_MODE = 0o444;
 
 /** Reads the installation once, hashes every file. Takes some 300 ms for QEMU; callers keep the result by signature. */
 export async function takeInventory(request: InventoryRequest): Promise<ProgramInventory> {
-  const extra = (await Promise.all(request.files.map((pattern) => expandPattern(request.sysroot, pattern)))).flat();
+  const extra = (await Promise.all(request.files.map((file) => expandPattern(request.sysroot, file)))).flat();
   const loadable = [request.program, ...extra.filter((path) => path.endsWith(".so"))];
   const libraries = await listLibraries(request.sysroot, loadable);
   const targets = [...new Set([request.program, ...libraries, ...extra])];
@@ -81,34 +89,31 @@ export function isCurrent(inventory: ProgramInventory): boolean {
   });
 }
 
-async function expandPattern(sysroot: string, pattern: string): Promise<string[]> {
-  const name = basename(pattern);
-  if (!name.includes("*")) {
-    await mustExist(sysroot, pattern);
-    return [pattern];
-  }
-  const expression = new RegExp(`^${name.split("*").map(escapeForRegExp).join(".*")}$`);
-  const found = (await readdir(join(sysroot, dirname(pattern)))).filter((entry) => expression.test(entry));
-  return found.sort().map((entry) => join(dirname(pattern), entry));
+async function expandPattern(sysroot: string, { path, optional }: RequestedFile): Promise<string[]> {
+  const expression = new RegExp(`^${basename(path).split("*").map(escapeForRegExp).join(".*")}$`);
+  const list = async () => readdir(await resolveInSysroot(sysroot, dirname(path)));
+  const entries = await list().catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return [];
+    throw missing(path, cause);
+  });
+  const found = entries.filter((entry) => expression.test(entry)).sort();
+  if (found.length === 0 && !optional) throw missing(path);
+  return found.map((entry) => join(dirname(path), entry));
 }
 
 function escapeForRegExp(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
-async function mustExist(sysroot: string, path: string): Promise<void> {
-  try {
-    await access(join(sysroot, path));
-  } catch (cause) {
-    throw new HostError({
-      code: "program-file-missing",
-      tried: `Cannot read ${path}, which the role needs in its private root`,
-      subject: path,
-      answer: (cause as NodeJS.ErrnoException).code ?? String(cause),
-      remedy: "Install the package that provides it; bulkhead doctor lists them.",
-      cause,
-    });
-  }
+function missing(path: string, cause?: NodeJS.ErrnoException): HostError {
+  return new HostError({
+    code: "program-file-missing",
+    tried: `Cannot read ${path}, which the role needs in its private root`,
+    subject: path,
+    answer: cause === undefined ? "no such file" : (cause.code ?? String(cause)),
+    remedy: "Install the package that provides it; bulkhead doctor lists them.",
+    cause,
+  });
 }
 
 /** The sysroot's own links at the top (`/lib64` on a merged-/usr system); everything below is copied by content. */
@@ -123,8 +128,9 @@ async function topLevelLinks(sysroot: string, targets: readonly string[]): Promi
 }
 
 async function describeFile(request: InventoryRequest, target: string): Promise<InventoryFile> {
-  await mustExist(request.sysroot, target);
-  const source = await resolveInside(request.sysroot, target);
+  const source = await resolveInSysroot(request.sysroot, target).catch((cause) => {
+    throw missing(target, cause as NodeJS.ErrnoException);
+  });
   const facts = await stat(source, { bigint: true });
   const isLoader = basename(target).startsWith("ld-linux");
   return {
@@ -135,12 +141,6 @@ async function describeFile(request: InventoryRequest, target: string): Promise<
     sha256: await hashFile(source),
     signature: signatureOf(facts),
   };
-}
-
-/** Absolute symbolic links of a sysroot mean paths inside it. */
-async function resolveInside(sysroot: string, target: string): Promise<string> {
-  const resolved = await realpath(join(sysroot, target));
-  return sysroot === "/" || resolved.startsWith(`${sysroot}/`) ? resolved : realpath(join(sysroot, resolved));
 }
 
 export function signatureOf(facts: { dev: bigint; ino: bigint; size: bigint; mtimeNs: bigint; ctimeNs: bigint }): string {
@@ -157,7 +157,7 @@ async function readVersion(request: InventoryRequest): Promise<string> {
   const command = [request.program, "--version"];
   const [file, ...args] = request.sysroot === "/" ? command : ["chroot", request.sysroot, ...command];
   try {
-    return (await run(file as string, args)).stdout.split("\n")[0] ?? "unknown";
+    return (await run(file as string, args, { env: TRUSTED_ENVIRONMENT })).stdout.split("\n")[0] ?? "unknown";
   } catch (cause) {
     throw new HostError({
       code: "program-silent",

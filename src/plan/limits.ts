@@ -1,3 +1,4 @@
+import { PlanError } from "../errors/index.js";
 import type { HostFacts } from "../host/index.js";
 import type { ResolvedPolicy } from "../policy/index.js";
 import type { DeviceSpec, VmSpec } from "../spec/index.js";
@@ -92,9 +93,11 @@ export function planProcessCgroup(
   return { path: `${vm}/${process.id}`, files };
 }
 
-/** The line of io.max for a device's `limits`; null where none are asked or the file system names no block device. */
+/**
+ * The line of io.max for a device's `limits`; null where none are asked. Throws PlanError "limits-unplaced" when nothing could
+ * hold them: io.max names block devices, and some file systems have none.
+ */
 export function planIoLimit(device: DeviceSpec, image: ImageFacts | undefined): string | null {
-  if (image === undefined || image.blockDevice === null) return null;
   const { limits } = device;
   const words = [
     ["rbps", limits.readBytesPerSecond],
@@ -102,5 +105,17 @@ export function planIoLimit(device: DeviceSpec, image: ImageFacts | undefined): 
     ["riops", limits.readOperationsPerSecond],
     ["wiops", limits.writeOperationsPerSecond],
   ].flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
-  return words.length === 0 ? null : `${image.blockDevice} ${words.join(" ")}`;
+  if (words.length === 0) return null;
+  if (image === undefined || image.blockDevice === null) throw unlimitable(device);
+  return `${image.blockDevice} ${words.join(" ")}`;
+}
+
+function unlimitable(device: DeviceSpec): PlanError {
+  return new PlanError({
+    code: "limits-unplaced",
+    tried: `Cannot limit the I/O of device "${device.id}"`,
+    subject: device.id,
+    answer: "its image lies on a file system without a block device of its own (tmpfs, overlay or network), and the kernel limits block devices",
+    remedy: "Move the image to a disk, or leave `limits` out.",
+  });
 }

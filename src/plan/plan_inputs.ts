@@ -13,6 +13,8 @@ export interface PlanInputs {
   readonly identities: ReadonlyMap<string, Identity>;
   /** By device id, what the image turned out to be. */
   readonly images: ReadonlyMap<string, ImageFacts>;
+  /** Absolute paths of the files of a direct boot, for reports; null without one. */
+  readonly bootFiles: { readonly kernel: string; readonly initrd: string | null } | null;
   /** Directory of the private roots. */
   readonly rootsDirectory: string;
 }

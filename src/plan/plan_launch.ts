@@ -10,6 +10,7 @@ import { judgeLayers, requireLayers } from "./layers.js";
 import { planIoLimit, planLimits, planProcessCgroup, planVmCgroup } from "./limits.js";
 import type { Identity, PlanInputs, RoleInputs } from "./plan_inputs.js";
 import { planNodes, planRoot } from "./root_plan.js";
+import { requireTcgDevices } from "./tcg_devices.js";
 
 /** One malloc arena: with several, glibc reads /proc/sys/vm/overcommit_memory when a thread's heap shrinks, and there is no /proc. */
 const ENVIRONMENT = { MALLOC_ARENA_MAX: "1" };
@@ -28,6 +29,8 @@ export function planLaunch(inputs: PlanInputs): LaunchPlan {
   const layers = judgeLayers(inputs.facts);
   requireLayers(layers, requiredLayers(spec, inputs.hostConfig));
   const machine = planMachine(inputs);
+  const { accelWhy } = machine;
+  if (machine.accel === "tcg") requireTcgDevices(spec, { accelWhy, version: roleOf(inputs, VMM_ID).inventory.version });
   requirePciSlots(spec);
   const devices = orderForFirmware(spec);
   const processes = [
@@ -152,8 +155,9 @@ function planDevice(inputs: PlanInputs, device: DeviceSpec, layers: LayerStatuse
 }
 
 function planBackend(inputs: PlanInputs, device: DeviceSpec): FdPlan | null {
-  const image = inputs.images.get(device.id);
-  if (device.disk !== null && image !== undefined) {
+  if (device.disk !== null) {
+    const image = inputs.images.get(device.id);
+    if (image === undefined) throw new Error(`no image was opened for device ${device.id}`);
     const access = device.disk.readOnly ? "r" : "rw";
     const source = { from: "image", device: device.id, path: image.path } as const;
     return { fd: DEVICE_FDS.backend, kind: image.kind, purpose: `image of ${device.id}`, access, source };
@@ -169,7 +173,7 @@ function planVmm(
 ): ProcessPlan {
   const { spec } = inputs;
   const role = roleOf(inputs, VMM_ID);
-  const boot = spec.boot?.kind === "kernel" ? { kernel: spec.boot.file, initrd: spec.boot.initrd } : null;
+  const boot = spec.boot?.kind === "kernel" ? inputs.bootFiles : null;
   const serial: FdPlan[] =
     spec.console.serial.kind === "none"
       ? []
