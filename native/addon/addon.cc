@@ -92,5 +92,5 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
 }  // namespace
 }  // namespace bulkhead
 
-static Napi::Object InitializeBulkhead(Napi::Env env, Napi::Object exports) { return bulkhead::initialize(env, exports); }
-NODE_API_MODULE(bulkhead, InitializeBulkhead)
+static Napi::Object initialize_addon(Napi::Env env, Napi::Object exports) { return bulkhead::initialize(env, exports); }
+NODE_API_MODULE(bulkhead, initialize_addon)

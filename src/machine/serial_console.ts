@@ -19,21 +19,18 @@ export interface StreamSink {
   readonly escape: boolean;
 }
 
-/** Carries bytes between the VMM's serial socket and a sink, both ways. Resolves when the VMM closes its end. */
-export function connectSerial(fd: number, sink: ConsoleSink): Promise<void> {
+/** Carries bytes between the VMM's serial socket and a sink, both ways, until the VMM closes its end. */
+export function connectSerial(fd: number, sink: ConsoleSink): void {
   const socket = new Socket({ fd });
-  const write = sink.kind === "file" ? fileWriter(sink.fd) : streamWriter(sink);
-  socket.on("data", write);
+  socket.on("data", sink.kind === "file" ? fileWriter(sink.fd) : streamWriter(sink));
   const input = sink.kind === "stream" ? sink.input : null;
   const forward = (chunk: Buffer): void => void socket.write(chunk);
   input?.on("data", forward);
-  return new Promise((resolve) => {
-    socket.on("error", () => socket.destroy());
-    socket.on("close", () => {
-      input?.off("data", forward);
-      input?.pause();
-      resolve();
-    });
+  socket.on("error", () => socket.destroy());
+  socket.on("close", () => {
+    input?.off("data", forward);
+    // A paused standard input no longer keeps the launcher alive.
+    input?.pause();
   });
 }
 
