@@ -63,6 +63,7 @@ class Launch {
   readonly #fds: MachineFds;
   readonly #manifests = new Map<string, ProcessFds>();
   readonly #processes = new Map<string, MachineProcess>();
+  #consoleConnected = false;
 
   constructor(request: LaunchRequest, run: OwnedRun, prepared: PreparedPlan) {
     this.#request = request;
@@ -87,7 +88,9 @@ class Launch {
       return await this.#continue(verified);
     } finally {
       this.#fds.close();
-      closeTenantFiles({ ...this.#prepared.files, images: new Map(), serialLog: null });
+      // The images went with the fds above, and the serial log belongs to the console once that is connected.
+      const { files } = this.#prepared;
+      closeTenantFiles({ ...files, images: new Map(), serialLog: this.#consoleConnected ? null : files.serialLog });
     }
   }
 
@@ -157,7 +160,10 @@ class Launch {
       log: new ProcessLog(this.#fds.handOver(fds.log), (line) => this.#request.onLogLine(plan.id, line)),
     });
     const sink = this.#console();
-    if (fds.serial !== null && sink !== null) connectSerial(this.#fds.handOver(fds.serial), sink);
+    if (fds.serial !== null && sink !== null) {
+      connectSerial(this.#fds.handOver(fds.serial), sink);
+      this.#consoleConnected = true;
+    }
     return confined.pid;
   }
 
