@@ -1,4 +1,5 @@
 // What this kernel offers.
+#include <linux/keyctl.h>
 #include <linux/prctl.h>
 #include <sys/prctl.h>
 
@@ -24,11 +25,18 @@ Napi::Value core_cookie(const Napi::CallbackInfo& info) {
   return Napi::BigInt::New(info.Env(), static_cast<std::uint64_t>(cookie));
 }
 
+// The serial number of this process's session keyring, 0n when it has none.
+Napi::Value session_keyring(const Napi::CallbackInfo& info) {
+  const long serial = raw_syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+  return Napi::BigInt::New(info.Env(), static_cast<std::uint64_t>(serial < 0 ? 0 : serial));
+}
+
 }  // namespace
 
 void export_host(Napi::Env env, Napi::Object exports) {
   exports.Set("kvmVersion", Napi::Function::New(env, kvm_version));
   exports.Set("landlockAbi", Napi::Function::New(env, landlock_version));
+  exports.Set("sessionKeyring", Napi::Function::New(env, session_keyring));
   exports.Set("coreCookie", Napi::Function::New(env, core_cookie));
 }
 

@@ -39,6 +39,20 @@ Napi::Value same_open_file(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), order == 0);
 }
 
+// Whether two tasks share their fd table, and their root, working directory and umask.
+Napi::Value share_tables(const Napi::CallbackInfo& info) {
+  const Napi::Object options = options_of(info);
+  const int one = get_int(options, "tid");
+  const int other = get_int(options, "otherTid");
+  const auto same = [&](int type) {
+    return call_or_throw(info.Env(), "kcmp", raw_syscall(SYS_kcmp, one, other, type, 0, 0)) == 0;
+  };
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("fds", same(KCMP_FILES));
+  result.Set("paths", same(KCMP_FS));
+  return result;
+}
+
 // One wait for the end of one process. Lives until the process ends or the wait is cancelled; then closes its handle.
 class ExitWatch {
  public:
@@ -98,6 +112,7 @@ void export_processes(Napi::Env env, Napi::Object exports) {
   exports.Set("openPidfd", Napi::Function::New(env, open_pidfd));
   exports.Set("sendSignal", Napi::Function::New(env, send_signal));
   exports.Set("sameOpenFile", Napi::Function::New(env, same_open_file));
+  exports.Set("shareTables", Napi::Function::New(env, share_tables));
   exports.Set("waitExit", Napi::Function::New(env, ExitWatch::start));
 }
 

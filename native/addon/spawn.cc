@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <string_view>
+#include <system_error>
 #include <thread>
 
 #include "glue.h"
@@ -39,6 +40,8 @@ constexpr std::array named_steps{
     NamedStep{"landlock", Step::landlock},
     NamedStep{"expect-open", Step::expect_open},
     NamedStep{"expect-ambient", Step::expect_ambient},
+    NamedStep{"expect-own-keyring", Step::expect_own_keyring},
+    NamedStep{"expect-securebits", Step::expect_securebits},
     NamedStep{"seccomp-filter", Step::seccomp_filter},
     NamedStep{"default-signals", Step::default_signals},
     NamedStep{"exec", Step::exec},
@@ -115,13 +118,19 @@ Napi::Value spawn(const Napi::CallbackInfo& info) {
   std::shared_ptr<Request> request = read_request(options_of(info));
   auto deferred = std::make_shared<Napi::Promise::Deferred>(Napi::Promise::Deferred::New(env));
   auto done = Napi::ThreadSafeFunction::New(env, Napi::Function(), "bulkhead:spawn", 1, 1);
-  // Not a pool thread: the spawn changes its thread's credentials, signal mask and core cookie for good.
-  std::thread([request, deferred, done]() mutable {
+  auto work = [request, deferred, done]() mutable {
     const SpawnResult result = spawn_confined(request->spawn);
     done.BlockingCall(
         [result, deferred](Napi::Env callback_env, Napi::Function) { deferred->Resolve(describe(callback_env, result)); });
     done.Release();
-  }).detach();
+  };
+  try {
+    // Not a pool thread: the spawn changes its thread's credentials, signal mask and core cookie for good.
+    std::thread(std::move(work)).detach();
+  } catch (const std::system_error& error) {
+    done.Release();
+    throw kernel_error(env, "pthread_create", error.code().value());
+  }
   return deferred->Promise();
 }
 

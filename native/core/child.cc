@@ -169,6 +169,16 @@ long perform(const ChildOperation& op, const ChildProgram& program, bool& expect
       expectation_failed = !met(r, op.number);
       return r;
     }
+    case Step::expect_securebits: {
+      const long bits = raw_syscall(SYS_prctl, PR_GET_SECUREBITS);
+      expectation_failed = bits != number;
+      return bits;
+    }
+    case Step::expect_own_keyring: {
+      const long serial = raw_syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+      expectation_failed = serial < 0 || serial == number;
+      return serial;
+    }
     case Step::seccomp_filter:
       return load_filter(op);
     case Step::default_signals:
@@ -179,7 +189,10 @@ long perform(const ChildOperation& op, const ChildProgram& program, bool& expect
   return -ENOSYS;
 }
 
-bool is_expectation(Step step) { return step == Step::expect_open || step == Step::expect_ambient; }
+bool is_expectation(Step step) {
+  return step == Step::expect_open || step == Step::expect_ambient || step == Step::expect_securebits ||
+         step == Step::expect_own_keyring;
+}
 
 [[noreturn]] void leave() {
   for (;;) raw_syscall(SYS_exit_group, failed_before_exec);

@@ -10,30 +10,32 @@
 namespace bulkhead {
 
 enum class Step : std::uint32_t {
-  new_session,        // setsid: no controlling terminal, a process group of its own.
-  session_keyring,    // keyctl(JOIN_SESSION_KEYRING, NULL): an anonymous keyring instead of the launcher's.
-  umask,              // number = mask.
-  cgroup_namespace,   // unshare(CLONE_NEWCGROUP). Requires: already in its own cgroup, which becomes the root it sees.
-  private_mounts,     // Mount propagation off, recursively. Requires: own mount namespace.
-  attach_mount,       // Moves the detached mount `fd` to `path` below `directory` (AT_FDCWD: absolute).
-  pivot_root,         // Makes the mount `fd` the root and detaches the old one. After this no path of the host exists.
-  host_name,          // path = host name; also the NIS domain.
-  place_fd,           // dup3(fd, number): `number` becomes a manifest fd that survives exec.
-  close_other_fds,    // Closes everything above `number` but the status pipe (which exec closes).
-  resource_limit,     // number = RLIMIT_*, value = hard = soft.
-  group_id,           // setresgid(number). Requires: group map written.
-  user_id,            // setresuid(number). Requires: user map written. Resets dumpability and PDEATHSIG.
-  securebits,         // number = SECBIT_*. Requires: CAP_SETPCAP in the own user namespace.
-  drop_bounding_set,  // PR_CAPBSET_DROP of every capability the kernel knows. Requires: CAP_SETPCAP.
-  clear_ambient_set,  // PR_CAP_AMBIENT_CLEAR_ALL.
-  drop_capabilities,  // capset to nothing. After this nothing privileged works, in any namespace.
-  no_new_privs,       // Before landlock and seccomp: both refuse an unprivileged caller without it.
-  landlock,           // landlock_restrict_self(fd).
-  expect_open,        // Opens directory `path`; expects the errno `number` (0: success). Proves a path rule.
-  expect_ambient,     // Raises an ambient capability; expects errno `number`. Proves the securebits.
-  seccomp_filter,     // Loads `data`, `size` bytes of struct sock_filter; number = SECCOMP_FILTER_FLAG_*.
-  default_signals,    // All dispositions to default, nothing blocked.
-  exec,               // execve(path, argv, envp). Last.
+  new_session,         // setsid: no controlling terminal, a process group of its own.
+  session_keyring,     // keyctl(JOIN_SESSION_KEYRING, NULL): an anonymous keyring instead of the launcher's.
+  umask,               // number = mask.
+  cgroup_namespace,    // unshare(CLONE_NEWCGROUP). Requires: already in its own cgroup, which becomes the root it sees.
+  private_mounts,      // Mount propagation off, recursively. Requires: own mount namespace.
+  attach_mount,        // Moves the detached mount `fd` to `path` below `directory` (AT_FDCWD: absolute).
+  pivot_root,          // Makes the mount `fd` the root and detaches the old one. After this no path of the host exists.
+  host_name,           // path = host name; also the NIS domain.
+  place_fd,            // dup3(fd, number): `number` becomes a manifest fd that survives exec.
+  close_other_fds,     // Closes everything above `number` but the status pipe (which exec closes).
+  resource_limit,      // number = RLIMIT_*, value = hard = soft.
+  group_id,            // setresgid(number). Requires: group map written.
+  user_id,             // setresuid(number). Requires: user map written. Resets dumpability and PDEATHSIG.
+  securebits,          // number = SECBIT_*. Requires: CAP_SETPCAP in the own user namespace.
+  drop_bounding_set,   // PR_CAPBSET_DROP of every capability the kernel knows. Requires: CAP_SETPCAP.
+  clear_ambient_set,   // PR_CAP_AMBIENT_CLEAR_ALL.
+  drop_capabilities,   // capset to nothing. After this nothing privileged works, in any namespace.
+  no_new_privs,        // Before landlock and seccomp: both refuse an unprivileged caller without it.
+  landlock,            // landlock_restrict_self(fd).
+  expect_open,         // Opens directory `path`; expects the errno `number` (0: success). Proves a path rule.
+  expect_ambient,      // Raises an ambient capability; expects errno `number`. Proves that the securebits act.
+  expect_securebits,   // Reads the securebits; expects exactly `number`, locks included.
+  expect_own_keyring,  // Reads the session keyring; expects one, and not `number`, which is the launcher's.
+  seccomp_filter,      // Loads `data`, `size` bytes of struct sock_filter; number = SECCOMP_FILTER_FLAG_*.
+  default_signals,     // All dispositions to default, nothing blocked.
+  exec,                // execve(path, argv, envp). Last.
 };
 
 struct ChildOperation {

@@ -24,6 +24,8 @@ export type ChildStep =
   | "landlock"
   | "expect-open"
   | "expect-ambient"
+  | "expect-own-keyring"
+  | "expect-securebits"
   | "seccomp-filter"
   | "default-signals"
   | "exec";
@@ -91,6 +93,8 @@ export interface Addon {
   waitExit(options: { pidfd: number; keepAlive: boolean }): Promise<ExitStatus>;
   openPidfd(options: { pid: number }): number;
   sendSignal(options: { pidfd: number; signal: number }): void;
+  /** Whether two threads share their fd table, and their root, working directory and umask. */
+  shareTables(options: { tid: number; otherTid: number }): { fds: boolean; paths: boolean };
   sameOpenFile(options: { pid: number; fd: number; otherFd: number }): boolean;
   /** `mode` counts only with O_CREAT; 0 otherwise. */
   openBeneath(options: { directoryFd: number; path: string; flags: bigint; mode: number; resolve: bigint }): number;
@@ -119,6 +123,8 @@ export interface Addon {
   kvmVersion(): number;
   landlockAbi(): number;
   coreCookie(options: { pid: number }): bigint;
+  /** Serial number of the caller's session keyring; 0n when it has none. */
+  sessionKeyring(): bigint;
 }
 
 /** From dist/src/kernel/ to where node-gyp builds. */

@@ -2,6 +2,7 @@ export { findInCgroup, findInPidNamespaces, listPids, listThreads, pidNamespaceO
 export { type ObservedLimit, parseLimits } from "./limits.js";
 export { type ObservedMount, parseMountinfo } from "./mount.js";
 export { type ObservedFd, observeFds } from "./open_fd.js";
-export { NAMESPACE_FILES, type NamespaceKind, type ObservedProcess, observeOwnNamespaces, observeProcess } from "./process.js";
+export { NAMESPACE_FILES, type NamespaceKind } from "./namespaces.js";
+export { type ObservedProcess, observeOwnNamespaces, observeProcess } from "./process.js";
 export { isGone, ProcessDirectory } from "./process_directory.js";
-export type { CapabilitySets, ObservedThread } from "./thread.js";
+export type { CapabilitySets, ObservedThread, ThreadPart } from "./thread.js";

@@ -1,21 +1,10 @@
-import { addon, isSystemError } from "../kernel/index.js";
+import { readCookie } from "./core_cookie.js";
 import { type ObservedLimit, parseLimits } from "./limits.js";
+import { NAMESPACE_FILES, type NamespaceKind } from "./namespaces.js";
 import { type ObservedMount, parseMountinfo } from "./mount.js";
 import { type ObservedFd, observeFds } from "./open_fd.js";
 import { isGone, ProcessDirectory } from "./process_directory.js";
 import { type ObservedThread, observeThread } from "./thread.js";
-
-/** Namespaces by the names of /proc/PID/ns, without the `_for_children` ones. */
-export const NAMESPACE_FILES = {
-  user: "user",
-  mount: "mnt",
-  pid: "pid",
-  net: "net",
-  ipc: "ipc",
-  uts: "uts",
-  cgroup: "cgroup",
-} as const;
-export type NamespaceKind = keyof typeof NAMESPACE_FILES;
 
 /** Everything that /proc and the kernel show of one live process. */
 export interface ObservedProcess {
@@ -31,18 +20,12 @@ export interface ObservedProcess {
   /** Path of its v2 cgroup, from the hierarchy's root as the caller sees it; null without one. */
   readonly cgroup: string | null;
   readonly cwd: string;
+  /** Session id and controlling terminal (0: none) as the caller's /proc shows them: proc_pid_stat(5). */
+  readonly session: number;
+  readonly terminal: number;
   readonly dumpable: boolean;
   /** null where the kernel has no core scheduling. */
   readonly coreCookie: bigint | null;
-}
-
-function readCookie(pid: number): bigint | null {
-  try {
-    return addon.coreCookie({ pid });
-  } catch (error) {
-    if (isSystemError(error)) return null;
-    throw error;
-  }
 }
 
 /** The kernel hands the files of an undumpable process to root instead of to its uid: task_dump_owner() in fs/proc/base.c. */
@@ -92,6 +75,7 @@ function readProcess(directory: ProcessDirectory): ObservedProcess {
     limits: parseLimits(directory.read("limits")),
     cgroup: /^0::(.*)$/m.exec(directory.read("cgroup"))?.[1] ?? null,
     cwd: directory.link("cwd"),
+    ...readSession(directory),
     dumpable: isDumpable(directory, threads),
     coreCookie: readCookie(directory.pid),
   };
@@ -107,4 +91,11 @@ function observeThreads(directory: ProcessDirectory): ObservedThread[] {
     }
   }
   return threads.sort((a, b) => a.tid - b.tid);
+}
+
+/** Fields 6 and 7 of /proc/PID/stat, behind the command name, which may itself hold spaces and brackets. */
+function readSession(directory: ProcessDirectory): { session: number; terminal: number } {
+  const stat = directory.read("stat");
+  const [, , , session, terminal] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
+  return { session: session ?? 0, terminal: terminal ?? 0 };
 }

@@ -1,3 +1,6 @@
+import { addon } from "../kernel/index.js";
+import { readCookie } from "./core_cookie.js";
+import { NAMESPACE_FILES, type NamespaceKind } from "./namespaces.js";
 import type { ProcessDirectory } from "./process_directory.js";
 
 /** The five capability sets as 16 hex digits each, as the kernel prints them. */
@@ -22,7 +25,12 @@ export interface ObservedThread {
   readonly seccompMode: number;
   readonly seccompFilters: number;
   readonly capabilities: CapabilitySets;
+  /** What the kernel keeps for this thread alone, although the process has it: what is read of the process does not hold for it. */
+  readonly apart: readonly ThreadPart[];
 }
+
+/** Things that a thread normally shares with its process. */
+export type ThreadPart = "fds" | "paths" | "cgroup" | "core cookie" | `${NamespaceKind} namespace`;
 
 function parseStatus(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
@@ -57,5 +65,20 @@ export function observeThread(directory: ProcessDirectory, tid: number): Observe
       bounding: field("CapBnd"),
       ambient: field("CapAmb"),
     },
+    apart: tid === directory.pid ? [] : findApart(directory, tid),
   };
+}
+
+/** Compares a thread with its process: any thread may unshare what it likes, and /proc/PID shows the first one's. */
+function findApart(directory: ProcessDirectory, tid: number): ThreadPart[] {
+  const shared = addon.shareTables({ tid: directory.pid, otherTid: tid });
+  const apart: ThreadPart[] = [];
+  if (!shared.fds) apart.push("fds");
+  if (!shared.paths) apart.push("paths");
+  for (const [kind, file] of Object.entries(NAMESPACE_FILES) as [NamespaceKind, string][]) {
+    if (directory.link(`task/${tid}/ns/${file}`) !== directory.link(`ns/${file}`)) apart.push(`${kind} namespace`);
+  }
+  if (directory.read(`task/${tid}/cgroup`) !== directory.read("cgroup")) apart.push("cgroup");
+  if (readCookie(tid) !== readCookie(directory.pid)) apart.push("core cookie");
+  return apart;
 }

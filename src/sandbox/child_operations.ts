@@ -49,6 +49,8 @@ export interface ChildFds {
   readonly dev: number;
   readonly boot: number | null;
   readonly landlock: number | null;
+  /** Serial number of the launcher's session keyring, which no child may have. */
+  readonly launcherKeyring: bigint;
   /** Manifest number to the launcher's fd. */
   readonly manifest: ReadonlyMap<number, number>;
 }
@@ -65,6 +67,8 @@ export function childOperations(plan: ProcessPlan, fds: ChildFds, filter: Buffer
   return [
     { step: "new-session" },
     { step: "session-keyring" },
+    // No /proc file tells a process's keyring; the launcher's is known here.
+    { step: "expect-own-keyring", number: fds.launcherKeyring },
     { step: "umask", number: BigInt(plan.umask) },
     ...(plan.namespaces.includes("cgroup") ? [{ step: "cgroup-namespace" } as const] : []),
     ...enterRoot(fds),
@@ -109,11 +113,12 @@ function setLimits(plan: ProcessPlan): ChildOperation[] {
 
 function givePrivilegesUp(): ChildOperation[] {
   return [
-    // The kernel shows securebits nowhere. So one call is made twice, and only they may change its answer.
+    // /proc shows securebits nowhere. So one call is made twice, and only they may change its answer; then they are read.
     { step: "expect-ambient", number: SUCCESS },
     { step: "clear-ambient-set" },
     { step: "securebits", number: SECUREBITS },
     { step: "expect-ambient", number: EPERM },
+    { step: "expect-securebits", number: SECUREBITS },
     { step: "drop-bounding-set" },
     { step: "drop-capabilities" },
     { step: "no-new-privs" },

@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { constants, lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { chmod, copyFile, mkdir, mkdtemp, rename, rm, symlink } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, open, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SandboxError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
@@ -52,7 +53,27 @@ async function fillRoot(root: string, inventory: ProgramInventory): Promise<void
     const place = join(root, file.target);
     await mkdir(dirname(place), { recursive: true, mode: DIRECTORY_MODE });
     await copyFile(file.source, place, constants.COPYFILE_FICLONE);
-    await chmod(place, file.mode);
+    await sealFile(place, file);
+  }
+}
+
+/**
+ * Every file of a root has this modification time, in seconds since the epoch, so that a later write shows. It guards
+ * against accidents, not against root, whom we trust: the directory is closed to everybody else.
+ */
+const SEALED_MTIME_S = 1;
+
+/** A package upgrade between inventory and copy must not leave other content under this name, a power cut no holes. */
+async function sealFile(place: string, file: ProgramInventory["files"][number]): Promise<void> {
+  const handle = await open(place, "r");
+  try {
+    const content = await handle.readFile();
+    if (createHash("sha256").update(content).digest("hex") !== file.sha256) throw new Error(`${file.source} changed while it was copied`);
+    await handle.chmod(file.mode);
+    await handle.utimes(SEALED_MTIME_S, SEALED_MTIME_S);
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 
@@ -79,14 +100,15 @@ async function replaceDirectory(from: string, to: string): Promise<void> {
 }
 
 /**
- * What differs between a directory and the root that the inventory describes; empty when it is exactly that. What is
- * mounted on the mount points is not looked at. Synchronous: a launch asks it of every process while guests wait.
+ * What differs between a directory and the root that the inventory describes; empty when it is exactly that. Mount points
+ * must be empty but for those in `mounted`, which are not looked into. Synchronous: a launch asks it of every process while
+ * guests wait.
  */
-export function compareRoot(root: string, inventory: ProgramInventory): string[] {
+export function compareRoot(root: string, inventory: ProgramInventory, mounted: readonly string[] = []): string[] {
   let found: Map<string, string>;
   try {
     // The slash: /proc/PID/root is a link, and what it leads to is meant.
-    found = describeTree(root, "").set("/", describeDirectory(`${root}/`));
+    found = describeTree(root, mounted).set("/", describeDirectory(`${root}/`));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [`${root} is missing`];
     throw error;
@@ -114,7 +136,7 @@ function plannedTree(inventory: ProgramInventory): Map<string, string> {
   }
   for (const file of inventory.files) {
     const place = throughLinks(file.target, inventory);
-    tree.set(place, `file ${file.mode.toString(8)} of 0:0, ${file.sizeBytes} bytes`);
+    tree.set(place, `file ${file.mode.toString(8)} of 0:0, ${file.sizeBytes} bytes, written at ${SEALED_MTIME_S}`);
     addParents(place);
   }
   return tree;
@@ -132,7 +154,7 @@ function describeDirectory(path: string): string {
   return `directory ${(facts.mode & 0o7777).toString(8)} of ${facts.uid}:${facts.gid}`;
 }
 
-function describeTree(root: string, below: string): Map<string, string> {
+function describeTree(root: string, mounted: readonly string[], below = ""): Map<string, string> {
   const tree = new Map<string, string>();
   for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
     const path = `${below}/${entry.name}`;
@@ -141,10 +163,10 @@ function describeTree(root: string, below: string): Map<string, string> {
     const mode = (facts.mode & 0o7777).toString(8);
     if (entry.isDirectory()) {
       tree.set(path, describeDirectory(join(root, path)));
-      if (MOUNT_POINTS.some((point) => point === path)) continue;
-      for (const [inner, innerFacts] of describeTree(root, path)) tree.set(inner, innerFacts);
+      if (mounted.includes(path)) continue;
+      for (const [inner, innerFacts] of describeTree(root, mounted, path)) tree.set(inner, innerFacts);
     } else if (entry.isSymbolicLink()) tree.set(path, `link to ${readlinkSync(join(root, path))}`);
-    else tree.set(path, `file ${mode} of ${owner}, ${facts.size} bytes`);
+    else tree.set(path, `file ${mode} of ${owner}, ${facts.size} bytes, written at ${facts.mtimeMs / 1000}`);
   }
   return tree;
 }

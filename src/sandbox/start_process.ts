@@ -92,7 +92,7 @@ function prepareSpawn(request: StartRequest, resources: ChildResources): SpawnRe
   const mounts = openChildMounts({ plan, rootPath: root.source, bootFiles: request.bootFiles, keep });
   const landlock = plan.landlock === null ? null : keep(openLandlockRuleset(plan.landlock, mounts));
   return {
-    operations: childOperations(plan, { ...mounts, landlock, manifest: request.manifest }, request.filter),
+    operations: childOperations(plan, { ...mounts, landlock, manifest: request.manifest, launcherKeyring: addon.sessionKeyring() }, request.filter),
     argv: plan.argv,
     environment: Object.entries(plan.env).map(([name, value]) => `${name}=${value}`),
     namespaces: cloneFlags(plan),
@@ -127,6 +127,21 @@ function errorName(error: number): string {
   return error === 0 ? "it succeeded" : getSystemErrorName(-error);
 }
 
+/** What each probe of a child proves. */
+const PROBED: Readonly<Record<string, string>> = {
+  "expect-ambient": "securebits",
+  "expect-securebits": "securebits",
+  "expect-open": "landlock",
+  "expect-own-keyring": "the session keyring",
+};
+
+function wordProbe(operation: ChildOperation | undefined, result: SpawnResult): string {
+  if (operation?.step === "expect-own-keyring") return result.error === 0 ? "it is the launcher's" : `keyctl: ${errorName(result.error)}`;
+  if (operation?.step === "expect-securebits") return `they are not 0x${operation.number?.toString(16)}`;
+  const expected = operation?.number === 0n ? "success" : errorName(Number(operation?.number));
+  return `expected ${expected}, observed ${result.error === 0 ? "success" : errorName(result.error)}`;
+}
+
 function spawnFailure(plan: ProcessPlan, operations: readonly ChildOperation[], result: SpawnResult): SandboxError {
   const tried = `Cannot start process "${plan.id}"`;
   const subject = plan.id;
@@ -136,13 +151,10 @@ function spawnFailure(plan: ProcessPlan, operations: readonly ChildOperation[], 
   const operation = operations[result.operation];
   const step = operation?.step ?? "end of the list";
   const answer = result.killed > 0 ? `killed by signal ${result.killed}` : errorName(result.error);
-  if (operation?.step === "expect-ambient" || operation?.step === "expect-open") {
-    return new SandboxError({
-      code: "probe-failed",
-      tried: `${tried}: the probe of ${operation.step === "expect-open" ? "landlock" : "securebits"} was not answered as it must be`,
-      subject,
-      answer: `expected ${operation.number === 0n ? "success" : errorName(Number(operation.number))}, observed ${result.error === 0 ? "success" : errorName(result.error)}`,
-    });
+  const probed = PROBED[step];
+  if (probed !== undefined) {
+    const tested = `${tried}: the probe of ${probed} was not answered as it must be`;
+    return new SandboxError({ code: "probe-failed", tried: tested, subject, answer: wordProbe(operation, result) });
   }
   return new SandboxError({ code: "step-failed", tried: `${tried}: step ${step}`, subject, answer });
 }

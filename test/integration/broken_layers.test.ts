@@ -129,6 +129,28 @@ test("securebits: not set; only the probe before exec can tell", async () => {
   assert.match(error.message, /"disk1": the probe of securebits/);
 });
 
+test("securebits: set, and not locked; only the reading before exec can tell", async () => {
+  const unlocked = alterOnly("disk1", (request) => ({
+    ...request,
+    operations: request.operations.map((one) => (one.step === "securebits" ? { ...one, number: 0x40n } : one)),
+  }));
+  const error = await failureOf("test-unlocked", unlocked);
+  assert.is(error.code, "probe-failed");
+  assert.match(error.message, /the probe of securebits.*they are not 0xef/);
+});
+
+test("session keyring: the launcher's is kept; only the reading before exec can tell", async () => {
+  const error = await failureOf("test-keyring", without("session-keyring"));
+  assert.is(error.code, "probe-failed");
+  assert.match(error.message, /"disk1": the probe of the session keyring/);
+});
+
+test("session: the launcher's is kept", async () => {
+  const error = await failureOf("test-session", without("new-session"));
+  assertVerified(error, "namespaces");
+  assert.match(error.message, /planned session \d+, no terminal/);
+});
+
 test("landlock: the domain is not entered; only the probe before exec can tell", async () => {
   const error = await failureOf("test-landlock", without("landlock"));
   assert.is(error.code, "probe-failed");
@@ -183,7 +205,7 @@ function withCopiedRoot(name: string, change: (root: string) => void): Alter {
     const planned = request.operations.find((one) => one.step === "attach-mount" && one.path === "/");
     const root = join(fixture.directory, `root-${name}`);
     mkdirSync(root);
-    cpSync(`/proc/self/fd/${planned?.fd}/.`, root, { recursive: true, verbatimSymlinks: true });
+    cpSync(`/proc/self/fd/${planned?.fd}/.`, root, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
     change(root);
     const fd = addon.cloneTreeReadOnly({ path: root });
     const operations = request.operations.map((one) => {

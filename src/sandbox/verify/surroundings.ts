@@ -55,6 +55,14 @@ export function compareRoot(plan: ProcessPlan, observed: ObservedProcess, compar
   compareNodes(plan, observed, comparison);
 }
 
+/** The copies of a direct boot's files, and nothing else; no /boot without one. */
+export function compareBoot(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): void {
+  if (!plan.root.some((entry) => entry.target === "/boot")) return;
+  const planned = plan.root.flatMap(({ target }) => (target.startsWith("/boot/") ? [target.slice("/boot/".length)] : []));
+  const held = readdirSync(`/proc/${observed.pid}/root/boot`);
+  comparison.expect("root", `/boot holds ${planned.sort().join(", ")}`, `/boot holds ${held.sort().join(", ")}`);
+}
+
 /** The root of the live process and the prepared directory are one inode. */
 export function compareRootDirectory(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): void {
   const source = plan.root.find((entry) => entry.target === "/")?.source ?? "";

@@ -1,5 +1,6 @@
-import type { ObservedProcess, ObservedThread } from "../../observe/index.js";
+import type { ObservedProcess, ObservedThread, ThreadPart } from "../../observe/index.js";
 import type { ProcessPlan } from "../../plan/index.js";
+import type { Layer } from "../../spec/index.js";
 import type { Comparison } from "./difference.js";
 
 const NO_CAPABILITIES = "0".repeat(16);
@@ -10,7 +11,6 @@ const FILTERS_PLANNED = 1;
 /** What must hold for each thread on its own: the kernel keeps all of this per thread. */
 export function compareThreads(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): void {
   for (const thread of observed.threads) compareThread(plan, thread, comparison);
-  comparison.expect("uid", `umask ${plan.umask.toString(8).padStart(4, "0")}`, `umask ${observed.threads[0]?.umask ?? "unread"}`);
 }
 
 function compareThread(plan: ProcessPlan, thread: ObservedThread, comparison: Comparison): void {
@@ -26,6 +26,8 @@ function compareThread(plan: ProcessPlan, thread: ObservedThread, comparison: Co
   comparison.expect("no-new-privs", `${where}set`, `${where}${thread.noNewPrivs ? "set" : "clear"}`);
   comparison.expect("uid", `${where}uids ${repeat(plan.uid)}`, `${where}uids ${thread.uids.join(" ")}`);
   comparison.expect("uid", `${where}gids ${repeat(plan.gid)}`, `${where}gids ${thread.gids.join(" ")}`);
+  comparison.expect("uid", `${where}umask ${plan.umask.toString(8).padStart(4, "0")}`, `${where}umask ${thread.umask}`);
+  for (const part of thread.apart) comparison.note(layerOf(part), `${where}shares its ${part} with its process`, "has one of its own");
   comparison.expect("uid", `${where}no supplementary groups`, `${where}${groupsOf(thread)}`);
 }
 
@@ -36,4 +38,20 @@ function repeat(id: number): string {
 
 function groupsOf(thread: ObservedThread): string {
   return thread.groups.length === 0 ? "no supplementary groups" : `supplementary groups ${thread.groups.join(" ")}`;
+}
+
+function layerOf(part: ThreadPart): Layer {
+  if (part === "fds") return "fds";
+  if (part === "paths") return "root";
+  if (part === "cgroup") return "cgroup";
+  return part === "core cookie" ? "core-scheduling" : "namespaces";
+}
+
+/** A session of its own, so that no terminal and no job control of the launcher's reaches it. */
+export function compareSession(observed: ObservedProcess, comparison: Comparison): void {
+  comparison.expect("namespaces", `session ${observed.pid}, no terminal`, `session ${observed.session}, ${wordTerminal(observed.terminal)}`);
+}
+
+function wordTerminal(terminal: number): string {
+  return terminal === 0 ? "no terminal" : `terminal ${terminal}`;
 }

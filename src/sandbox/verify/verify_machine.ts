@@ -16,6 +16,7 @@ import { compareRoot as compareTree } from "../prepared_root.js";
 import { Comparison, type Difference } from "./difference.js";
 import { compareFds, type HeldFd } from "./fds.js";
 import {
+  compareBoot,
   compareCgroup,
   compareCookie,
   compareDumpable,
@@ -25,7 +26,7 @@ import {
   compareRootDirectory,
   type ForeignNamespaces,
 } from "./surroundings.js";
-import { compareThreads } from "./threads.js";
+import { compareSession, compareThreads } from "./threads.js";
 
 /** A started process with what the launcher still holds of its manifest. */
 export interface StartedProcess {
@@ -122,10 +123,12 @@ function compareProcess(own: StartedProcess, process: ObservedProcess, neighbour
     ...peers.map((peer) => ({ owner: nameOf(peer, neighbours.started), namespaces: peer.namespaces })),
   ];
   compareThreads(own.plan, process, comparison);
+  compareSession(process, comparison);
   compareNamespaces(own.plan, process, foreign, comparison);
   compareRoot(own.plan, process, comparison);
   compareRootDirectory(own.plan, process, comparison);
-  for (const difference of compareTree(`/proc/${process.pid}/root`, own.inventory))
+  compareBoot(own.plan, process, comparison);
+  for (const difference of compareTree(`/proc/${process.pid}/root`, own.inventory, mountedIn(own.plan)))
     comparison.note("root", "only the role's files", difference);
   compareFds(own.plan, process, { held: own.held, guestMemory: guestMemoryOf(neighbours) }, comparison);
   compareLimits(own.plan, process, comparison);
@@ -133,6 +136,11 @@ function compareProcess(own: StartedProcess, process: ObservedProcess, neighbour
   compareCgroup(own.plan, process, comparison);
   compareCookie(own.plan, process, peers, comparison);
   return comparison.differences;
+}
+
+/** Mounts inside the root: their content is not the prepared directory's and is compared by itself. */
+function mountedIn(plan: ProcessPlan): string[] {
+  return plan.root.filter((entry) => entry.target === "/dev" || entry.target === "/boot").map((entry) => entry.target);
 }
 
 /** Memfds of the VMM, by `dev:ino`. */
@@ -154,7 +162,7 @@ export function verifyMachine(plan: LaunchPlan, started: readonly StartedProcess
   const reading = readMachine(plan, started);
   const { differences } = reading;
   if (differences.length === 0) return reading;
-  const listed = differences.slice(0, LISTED_MAX).map(wordDifference);
+  const listed = oneOfEachFirst(differences).slice(0, LISTED_MAX).map(wordDifference);
   const more = differences.length > LISTED_MAX ? [`and ${differences.length - LISTED_MAX} more`] : [];
   throw new SandboxError({
     code: "verification-failed",
@@ -163,6 +171,18 @@ export function verifyMachine(plan: LaunchPlan, started: readonly StartedProcess
     answer: [...listed, ...more].join("; "),
     remedy: "The VM was ended. This is a defect of this host or of Bulkhead, not of the VM file.",
   });
+}
+
+/** One root with sixty changed files must not hide that another layer is broken too. */
+function oneOfEachFirst(differences: readonly Difference[]): Difference[] {
+  const seen = new Set<string>();
+  const [firsts, rest]: [Difference[], Difference[]] = [[], []];
+  for (const difference of differences) {
+    const key = `${difference.process} ${difference.layer}`;
+    (seen.has(key) ? rest : firsts).push(difference);
+    seen.add(key);
+  }
+  return [...firsts, ...rest];
 }
 
 function wordDifference(difference: Difference): string {

@@ -1,9 +1,11 @@
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
   rmSync,
   statSync,
@@ -39,7 +41,8 @@ test.afterEach(() => rmSync(base, { recursive: true, force: true }));
 function fileOf(target: string, mode: number): ProgramInventory["files"][number] {
   const source = `${base}/source/${target.replaceAll("/", "_")}`;
   writeFileSync(source, target);
-  return { target, source, mode, sizeBytes: target.length, sha256: "", signature: "" };
+  const sha256 = createHash("sha256").update(target).digest("hex");
+  return { target, source, mode, sizeBytes: target.length, sha256, signature: "" };
 }
 
 test("prepare: exactly the inventory, links at the top, mount points, modes and owner", async () => {
@@ -92,7 +95,7 @@ const CHANGES: readonly (readonly [what: string, change: (root: string) => void,
   [
     "another size",
     (root) => writeFileSync(`${root}/usr/share/small/a.rom`, "x"),
-    /a\.rom: planned .*, observed file 444 of 0:0, 1 bytes$/,
+    /a\.rom: planned .*, observed file 444 of 0:0, 1 bytes, written at \d/,
   ],
   ["another mode", (root) => chmodSync(`${root}/usr/bin/small`, 0o511), /small: planned file 111 .*, observed file 511/],
   ["a set-uid bit", (root) => chmodSync(`${root}/usr/bin/small`, 0o4111), /small: planned file 111 .*, observed file 4111/],
@@ -136,10 +139,27 @@ test("compare: another mode of the root itself is a difference", async () => {
   assert.ok(compareRoot(root, inventory).length > 0);
 });
 
-test("compare: what is mounted on the mount points is not looked at", async () => {
+test("compare: what is mounted on a mount point is not looked at, what lies in one is a difference", async () => {
   const root = await prepareRoot(`${base}/cache`, inventory);
   writeFileSync(`${root}/dev/null`, "");
-  assert.equal(compareRoot(root, inventory), []);
+  assert.equal(compareRoot(root, inventory, ["/dev"]), []);
+  assert.equal(compareRoot(root, inventory), ["/dev/null: not planned"]);
+});
+
+test("compare: other content of the same size is a difference", async () => {
+  const root = await prepareRoot(`${base}/cache`, inventory);
+  const path = `${root}/usr/share/small/a.rom`;
+  const { length } = readFileSync(path);
+  writeFileSync(path, "x".repeat(length));
+  assert.match(compareRoot(root, inventory)[0] ?? "", /a\.rom: planned .*, written at 1, observed .*, written at \d{2,}/);
+});
+
+test("prepare: a source that changed since it was hashed is refused", async () => {
+  const [file, ...others] = inventory.files;
+  if (file === undefined) throw new Error("the fixture has files");
+  const stale = { ...inventory, sha256: "f".repeat(64), files: [{ ...file, sha256: "0".repeat(64) }, ...others] };
+  const error = await prepareRoot(`${base}/cache`, stale).catch((reason: unknown) => reason);
+  assert.match((error as SandboxError).message, /changed while it was copied/);
 });
 
 test.run();

@@ -9,7 +9,7 @@ import type { ProcessPlan } from "../../../../src/plan/index.js";
 import { Comparison, type Difference } from "../../../../src/sandbox/verify/difference.js";
 import { compareFds } from "../../../../src/sandbox/verify/fds.js";
 import * as surroundings from "../../../../src/sandbox/verify/surroundings.js";
-import { compareThreads } from "../../../../src/sandbox/verify/threads.js";
+import { compareSession, compareThreads } from "../../../../src/sandbox/verify/threads.js";
 import type { Layer } from "../../../../src/spec/index.js";
 import { suite } from "../../../support/harness.js";
 import { heldOf, matchingProcess, planBelow } from "./matching_process.js";
@@ -42,6 +42,7 @@ test.after(async () => {
 function compare(observed: ObservedProcess, planned = plan): Difference[] {
   const comparison = new Comparison(planned.id, observed.pid);
   compareThreads(planned, observed, comparison);
+  compareSession(observed, comparison);
   surroundings.compareNamespaces(planned, observed, [{ owner: "its peer", namespaces: peer.namespaces }], comparison);
   surroundings.compareRoot(planned, observed, comparison);
   compareFds(planned, observed, { held: heldOf(plan), guestMemory: new Set(["9:memory"]) }, comparison);
@@ -140,6 +141,25 @@ test("root: a mount more, a mount less, another file system, another directory",
   assertDiffers({ ...matching, mounts: [{ ...root, root: "/" }, dev] }, "root");
   assertDiffers({ ...matching, mounts: [{ ...root, root: "/other" }, dev] }, "root");
   assertDiffers({ ...matching, mounts: [dev] }, "root");
+});
+
+test("threads: a thread that keeps something for itself differs in the layer of that", () => {
+  for (const [part, layer] of [
+    ["fds", "fds"],
+    ["paths", "root"],
+    ["cgroup", "cgroup"],
+    ["core cookie", "core-scheduling"],
+    ["net namespace", "namespaces"],
+  ] as const) {
+    const [first, second] = matching.threads;
+    if (first === undefined || second === undefined) throw new Error("two threads are planned");
+    assertDiffers({ ...matching, threads: [first, { ...second, apart: [part] }] }, layer);
+  }
+});
+
+test("session: the launcher's, or a terminal", () => {
+  assertDiffers({ ...matching, session: 1 }, "namespaces");
+  assertDiffers({ ...matching, terminal: 34816 }, "namespaces");
 });
 
 test("root: another working directory", () => {

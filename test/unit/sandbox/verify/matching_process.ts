@@ -47,6 +47,8 @@ export function matchingProcess(plan: ProcessPlan, pid: number): ObservedProcess
     limits: Object.fromEntries(Object.entries(plan.limits).map(([name, value]) => [name, { soft: value, hard: value }])),
     cgroup: "/bulkhead/web1/disk0",
     cwd: "/",
+    session: pid,
+    terminal: 0,
     dumpable: false,
     coreCookie: 7n,
   };
@@ -63,6 +65,7 @@ function threadOf(plan: ProcessPlan, tid: number): ObservedThread {
     noNewPrivs: true,
     seccompMode: 2,
     seccompFilters: 1,
+    apart: [],
     capabilities: Object.fromEntries(sets.map((set) => [set, NO_CAPABILITIES])) as unknown as ObservedThread["capabilities"],
   };
 }
