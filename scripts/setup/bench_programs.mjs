@@ -14,7 +14,10 @@ const COMPILE = ["g++", "-O2", "-std=c++20", "-Wall", "-Wextra", "-Wconversion",
 
 /** Builds what the benchmarks run beside Bulkhead: each native/bench/*.cc to a program, and the guest of the disk benchmark. */
 export function buildBenchPrograms() {
-  const programs = listFiles("native/bench", [".cc"]).map((source) => ({ source, product: join(FOLDER, basename(source, ".cc")) }));
+  const programs = listFiles("native/bench", [".cc"]).map((source) => ({
+    source,
+    product: join(FOLDER, basename(source, ".cc")),
+  }));
   const sources = [...listFiles("native/bench", [".cc", ".S"]), ...listFiles("native/boot", [".inc"])];
   const products = [...programs.map(({ product }) => product), `${BOOT_SECTOR.product}.bin`];
   buildOnChange({ stamp: `${FOLDER}/bench.stamp`, sources, products }, () => {

@@ -18,7 +18,7 @@ const STEPS = [
   compileTypeScript,
 ];
 
-/** Makes the checkout ready to run; `more` are steps that only one program needs. A failure is told on stderr and ends this process. */
+/** Makes the checkout ready to run; `more` are steps of one program alone. A failure is told on stderr and ends this process. */
 export async function setUp(more = []) {
   try {
     await withSetupLock(() => {

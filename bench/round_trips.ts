@@ -1,0 +1,114 @@
+import { truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { previewPlan } from "../src/index.js";
+import { createVmCgroup, prepareRoot, removeCgroup } from "../src/sandbox/index.js";
+import { benchPlanRequest, benchVmText, filterOfRole, inventoryOfRole } from "./bench_machine.js";
+import { type Benchmark, benchProgram, type Result, type Workshop } from "./benchmark.js";
+import { type DeviceParts, type DeviceProcess, startConfinedDevice, startUnconfinedDevice } from "./device_process.js";
+import { interleave } from "./interleave.js";
+import { LineProgram } from "./line_program.js";
+import { describeSummary, pairUp, ratio, summarize } from "./statistics.js";
+
+/** Processes differ for good by where their memory came to lie, so several of each kind are measured. */
+const REPETITIONS = 8;
+const BATCHES = 60;
+const ROUND_TRIPS_PER_BATCH = 500;
+const NS_PER_US = 1000;
+const RATIO_MAX = 1.03;
+const IMAGE_BYTES = 1024 * 1024;
+/** The third tells what the session of a confined process costs from what all its other layers cost. */
+const SIDES = ["confined", "unconfined", "ownSession"] as const;
+type Side = (typeof SIDES)[number];
+
+const KINDS = ["config", "bar"] as const;
+type Kind = (typeof KINDS)[number];
+type Series = Record<Kind, Record<Side, number[]>>;
+
+const NAMES: Readonly<Record<Kind, string>> = { config: "CFG_READ", bar: "BAR_READ" };
+
+async function run(workshop: Workshop): Promise<Result[]> {
+  for (const side of SIDES) {
+    await writeFile(imageOf(workshop, side), "");
+    await truncate(imageOf(workshop, side), IMAGE_BYTES);
+  }
+  const request = await benchPlanRequest(workshop, benchVmText({ disks: [{ id: "disk0", file: "confined.img" }], card: false }));
+  const machine = await previewPlan(request);
+  const plan = machine.processes[0];
+  if (plan === undefined) throw new Error("a plan without processes");
+  await prepareRoot(request.directories.cache, await inventoryOfRole(request, plan.role));
+  const filter = await filterOfRole(request, plan.role);
+  const partsOf = (side: Side): DeviceParts => ({ plan, filter, image: imageOf(workshop, side) });
+  if (machine.cgroup !== null) createVmCgroup(machine.cgroup);
+  try {
+    const series: Series = { config: emptySeries(), bar: emptySeries() };
+    for (let repetition = 0; repetition < REPETITIONS; repetition += 1) await measureOnce(partsOf, series);
+    return KINDS.flatMap((kind) => judge(kind, series[kind]));
+  } finally {
+    if (machine.cgroup !== null) await removeCgroup(machine.cgroup.path);
+  }
+}
+
+function imageOf(workshop: Workshop, side: Side): string {
+  return join(workshop.directory, `${side}.img`);
+}
+
+function emptySeries(): Record<Side, number[]> {
+  return { confined: [], unconfined: [], ownSession: [] };
+}
+
+async function measureOnce(partsOf: (side: Side) => DeviceParts, series: Series): Promise<void> {
+  const devices: { side: Side; device: DeviceProcess; client: LineProgram }[] = [];
+  const add = (side: Side, device: DeviceProcess): void => void devices.push({ side, device, client: speakTo(device) });
+  try {
+    add("confined", await startConfinedDevice(partsOf("confined")));
+    add("unconfined", await startUnconfinedDevice(partsOf("unconfined"), { ownSession: false }));
+    add("ownSession", await startUnconfinedDevice(partsOf("ownSession"), { ownSession: true }));
+    for (const kind of KINDS) {
+      const contestants = devices.map(({ side, client }) => [side, () => medianUs(client, kind)] as const);
+      const rounds = { rounds: BATCHES, pauseMs: 0 };
+      const measured = await interleave(rounds, Object.fromEntries(contestants) as Record<Side, () => Promise<number>>);
+      for (const side of SIDES) series[kind][side].push(...measured[side]);
+    }
+  } finally {
+    // The client first: it holds the channel, whose end is the device's.
+    await Promise.all(devices.map(({ client }) => client.end()));
+    await Promise.all(devices.map(({ device }) => device.end()));
+  }
+}
+
+function speakTo(device: DeviceProcess): LineProgram {
+  return new LineProgram([benchProgram("device_round_trips")], [device.channelFd]);
+}
+
+async function medianUs(client: LineProgram, kind: Kind): Promise<number> {
+  return Number(await client.ask(`${kind} ${ROUND_TRIPS_PER_BATCH}`)) / NS_PER_US;
+}
+
+function judge(kind: Kind, series: Record<Side, number[]>): Result[] {
+  const name = NAMES[kind];
+  const inUs = (values: number[]): string => describeSummary(summarize(values), "us", 2);
+  const ratios = summarize(pairUp(series.confined, series.unconfined, ratio));
+  const besidesSession = summarize(pairUp(series.confined, series.ownSession, ratio));
+  return [
+    { subject: `${name}, unconfined`, goal: null, measured: inUs(series.unconfined), met: null },
+    { subject: `${name}, confined`, goal: null, measured: inUs(series.confined), met: null },
+    {
+      subject: `${name}, confined / unconfined`,
+      goal: `at most ${RATIO_MAX}`,
+      measured: describeSummary(ratios, "", 3),
+      met: ratios.median <= RATIO_MAX,
+    },
+    {
+      subject: `${name}, confined / unconfined in a session of its own`,
+      goal: null,
+      measured: describeSummary(besidesSession, "", 3),
+      met: null,
+    },
+  ];
+}
+
+export const roundTrips: Benchmark = {
+  name: "round-trips",
+  summary: "CFG_READ and BAR_READ round trips with a device process, confined against unconfined",
+  run,
+};
