@@ -2,7 +2,6 @@
 export * from "./errors/index.js";
 export { type HostFacts, probeHost } from "./host/index.js";
 export {
-  DEFAULT_QEMU,
   describeInspection,
   type Ending,
   type InspectedProcess,
@@ -15,6 +14,17 @@ export {
   type RunningMachine,
 } from "./machine/index.js";
 export type { LaunchPlan, ProcessPlan } from "./plan/index.js";
-export { type HostConfig, LAYERS, type Layer, type LayerStatus, parseVmText, readHostFile, readVmFile, type VmSpec } from "./spec/index.js";
+export {
+  DEFAULT_QEMU,
+  type HostConfig,
+  LAYERS,
+  type Layer,
+  type LayerStatus,
+  parseVmText,
+  type QemuInstallation,
+  readHostFile,
+  readVmFile,
+  type VmSpec,
+} from "./spec/index.js";
 export { findRun, listRuns, openDirectories } from "./state/index.js";
 export { escapeControls } from "./text/index.js";

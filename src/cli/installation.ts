@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { DEFAULT_QEMU, type PlanRequest } from "../machine/index.js";
+import type { PlanRequest } from "../machine/index.js";
 import { readHostFile, readVmFile } from "../spec/index.js";
 import { ContentCache, openDirectories } from "../state/index.js";
 
@@ -11,5 +11,5 @@ export async function readPlanRequest(vmFile: string, options: { readonly hostFi
   const directories = openDirectories();
   const store = new ContentCache(directories.cache);
   const [spec, hostConfig] = await Promise.all([readVmFile(vmFile, store), readHostFile(options.hostFile, store)]);
-  return { spec, hostConfig, directories, policyFolder: POLICY_FOLDER, qemu: DEFAULT_QEMU };
+  return { spec, hostConfig, directories, policyFolder: POLICY_FOLDER, qemu: hostConfig.qemu };
 }

@@ -49,6 +49,11 @@ export class EntryReader {
     return this.refuse(path, `${quotePath(path)} must be one of ${allowed.join(", ")}, not ${quoteValue(value)}`);
   }
 
+  flag(value: unknown, path: KeyPath): boolean | undefined {
+    if (typeof value === "boolean") return value;
+    return this.refuse(path, `${quotePath(path)} must be true or false, not ${quoteValue(value)}`);
+  }
+
   count(value: unknown, path: KeyPath): number | undefined {
     if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
     return this.refuse(path, `${quotePath(path)} must be a whole number, not ${quoteValue(value)}`);

@@ -25,9 +25,10 @@ export class GrantReader {
 
   read(file: Mapping): Grants {
     return {
-      files: this.each(file, "files", ["path"], (entry, at) => {
+      files: this.each(file, "files", ["path", "optional"], (entry, at) => {
         const path = this.path(entry["path"], [...at, "path"], "in-last");
-        return path === undefined ? undefined : { path };
+        const optional = entry["optional"] === undefined ? false : this.entries.flag(entry["optional"], [...at, "optional"]);
+        return path === undefined || optional === undefined ? undefined : { path, optional };
       }),
       nodes: this.each(file, "nodes", ["path", "access"], (entry, at) => {
         const access = this.entries.word(entry["access"], [...at, "access"], NODE_ACCESSES);

@@ -11,8 +11,11 @@ export interface ResolvedPolicy {
   /** QEMU device models that belong to this role; empty for `vmm`. */
   readonly models: readonly string[];
   readonly seccomp: SeccompPolicy;
-  /** Files of the private root beside the program and its libraries: absolute inside the installation, `*` in the last component. */
-  readonly files: readonly Grant<{ readonly path: string }>[];
+  /**
+   * Files of the private root beside the program and its libraries: absolute inside the installation, `*` in the last component.
+   * An optional one is granted where the installation has it; the program does without it where it has not.
+   */
+  readonly files: readonly Grant<{ readonly path: string; readonly optional: boolean }>[];
   /** Nodes of the private /dev. */
   readonly nodes: readonly Grant<{ readonly name: NodeName; readonly access: NodeAccess }>[];
   /** Fds that the program makes itself, by kind, and how many at most. */

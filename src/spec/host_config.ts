@@ -12,9 +12,21 @@ export interface HostConfig {
   readonly uids: InclusiveRange;
   readonly categories: InclusiveRange;
   readonly limits: { readonly memoryPerVmBytes: number; readonly processesPerVm: number };
+  readonly qemu: QemuInstallation;
   /** null when no host file exists and the built-in default is used. */
   readonly source: SpecSource | null;
 }
+
+/** Which of the QEMU installations of this host its VMs run. */
+export interface QemuInstallation {
+  /** Absolute path of the program inside `sysroot`. */
+  readonly program: string;
+  /** Directory that the program, its libraries and its data are installed beneath; "/" for the host's own. */
+  readonly sysroot: string;
+}
+
+/** Debian's package qemu-system-x86. */
+export const DEFAULT_QEMU: QemuInstallation = { program: "/usr/bin/qemu-system-x86_64", sysroot: "/" };
 
 export interface InclusiveRange {
   readonly first: number;

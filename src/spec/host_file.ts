@@ -77,6 +77,7 @@ function toHostConfig(host: HostFile, source: SpecSource | null): HostConfig {
     uids: parseRange(host.uids),
     categories: parseRange(host.categories),
     limits: { memoryPerVmBytes, processesPerVm: host.limits.processesPerVm },
+    qemu: host.qemu,
     source,
   };
 }

@@ -1,5 +1,6 @@
 import type { infer as Infer } from "zod/mini";
 import { loadZod, type Zod } from "./deferred_zod.js";
+import { DEFAULT_QEMU } from "./host_config.js";
 import { LAYERS } from "./layer.js";
 import { choice, mapping, size, text, whole } from "./schema_terms.js";
 
@@ -17,7 +18,7 @@ export function hostSchema(): HostSchema {
 
 function makeHostSchema(z: Zod) {
   // Absolute, and without ".." so that the list says which directories it permits.
-  const root = text(z, /^(?!.*\/\.{1,2}(\/|$))\/[^\p{Cc}]{0,4094}$/u, "an absolute path of a directory, without . and .. in it");
+  const root = text(z, ABSOLUTE_PATH, "an absolute path of a directory, without . and .. in it");
   const tap = text(
     z,
     /^[!-$&-.0-9;-~]{1,15}$/,
@@ -30,6 +31,26 @@ function makeHostSchema(z: Zod) {
     uids: z._default(text(z, /^[0-9]{1,10}-[0-9]{1,10}$/, "a range of uids such as 500000-565535"), "500000-565535"),
     categories: z._default(text(z, /^c[0-9]{1,4}-c[0-9]{1,4}$/, "a range of MCS categories such as c0-c1023"), "c0-c1023"),
     limits: z._default(limitsSchema(z), { memoryPerVm: "64G", processesPerVm: 64 }),
+    qemu: z._default(qemuSchema(z), DEFAULT_QEMU),
+  });
+}
+
+/** Up to 4095 characters: PATH_MAX without its NUL, include/uapi/linux/limits.h. */
+const ABSOLUTE_PATH = /^(?!.*\/\.{1,2}(\/|$))\/[^\p{Cc}]{0,4094}$/u;
+/** A name after every slash: such paths are compared with what the loader prints. */
+const PROGRAM_PATH = /^(?=.{1,4095}$)(\/(?!\.{1,2}(\/|$))[^/\p{Cc}]+)+$/u;
+const SYSROOT_PATH = /^(?=.{1,4095}$)(\/|(\/(?!\.{1,2}(\/|$))[^/\p{Cc}]+)+)$/u;
+
+function qemuSchema(z: Zod) {
+  return mapping(z, {
+    program: z._default(
+      text(z, PROGRAM_PATH, "an absolute path of a program inside the sysroot, without . and .. and empty names in it"),
+      DEFAULT_QEMU.program,
+    ),
+    sysroot: z._default(
+      text(z, SYSROOT_PATH, "an absolute path of a directory, without . and .. and empty names in it"),
+      DEFAULT_QEMU.sysroot,
+    ),
   });
 }
 

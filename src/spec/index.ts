@@ -1,6 +1,6 @@
 export type { ResultStore, TextOrigin } from "./file_check.js";
 export { checkAgainstHost } from "./host_check.js";
-export type { HostConfig, InclusiveRange } from "./host_config.js";
+export { DEFAULT_QEMU, type HostConfig, type InclusiveRange, type QemuInstallation } from "./host_config.js";
 export { builtInHostConfig, DEFAULT_HOST_FILE, parseHostText, readHostFile } from "./host_file.js";
 export { hostFileJsonSchema, type JsonSchema, vmFileJsonSchema } from "./json_schema.js";
 export { LAYERS, type Layer, type LayerStatus, type LayerStatuses } from "./layer.js";

@@ -1,5 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, closeSync, constants, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildRoot } from "./repository.js";
 
 /** Answers null when the machine has what is asked for, else why not. */
 type Probe = () => string | null;
@@ -20,6 +22,8 @@ const PROBES = {
   "selinux-enforcing": probeSelinuxEnforcing,
   "cgroup-v2": () => filesystemMounted("cgroup2"),
   "cgroup-v2-controllers": probeCgroupControllers,
+  lab: () => buildsLab([]),
+  "lab-core-scheduling": () => buildsLab(["--kernel", "core-scheduling"]),
 } as const satisfies Record<string, Probe>;
 
 export type Need = keyof typeof PROBES;
@@ -69,6 +73,29 @@ function probeSelinuxEnforcing(): string | null {
   const selinuxfs = mountPoint("selinuxfs");
   if (selinuxfs === null) return "no selinuxfs is mounted";
   return readFileSync(`${selinuxfs}/enforce`, "utf8").trim() === "1" ? null : "SELinux is permissive";
+}
+
+/** EXIT.hostCannot of src/errors: here, that the mirror does not answer or a part of the lab cannot be made from it. */
+const LAB_CANNOT = 3;
+
+/**
+ * Builds what the cache of the lab lacks: 1 s when that is nothing, else as docs/lab.md tells. Done here and not in a test, so
+ * that no test's deadline pays for a download. Throws when the build itself is broken.
+ */
+function buildsLab(options: readonly string[]): string | null {
+  const main = join(buildRoot, "src/compliance/lab/main.js");
+  const { error, status, stderr } = spawnSync(process.execPath, [main, ...options, "build"], {
+    stdio: ["ignore", "ignore", "pipe"],
+    encoding: "utf8",
+  });
+  if (error !== undefined) throw error;
+  if (status === 0) return null;
+  const said = stderr
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("lab: "))
+    .join(" ");
+  if (status === LAB_CANNOT) return said;
+  throw new Error(`building the lab ended with exit code ${status}: ${said}`);
 }
 
 /** The controllers that a VM's limits use. */

@@ -24,7 +24,14 @@ test.before(async () => {
 });
 test.after(() => rm(sysroot, { recursive: true }));
 
-for (const path of ["/usr/lib/x/a.so.1", "/lib/x/a.so.1", "/lib/x/a.so", "/absolute/a.so", "/climbs/lib/x/a.so", "/usr/../lib/./x/a.so"]) {
+for (const path of [
+  "/usr/lib/x/a.so.1",
+  "/lib/x/a.so.1",
+  "/lib/x/a.so",
+  "/absolute/a.so",
+  "/climbs/lib/x/a.so",
+  "/usr/../lib/./x/a.so",
+]) {
   test(`${path}: the file of the sysroot`, async () => {
     assert.is(await resolveInSysroot(sysroot, path), join(sysroot, "usr/lib/x/a.so.1"));
   });

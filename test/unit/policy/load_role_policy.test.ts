@@ -33,6 +33,18 @@ test("a role and its sets: rules in order of mention, a set that is included twi
   assert.equal(policy.limits, { openFilesMax: 64, threadsMax: 8, overheadBytes: 64 * 1024 * 1024, lockedBytesMax: 0 });
 });
 
+test("files: needed unless they say that they are optional", () => {
+  folder.writeRole("files: [{path: /a, why: f}, {path: /b, optional: true, why: f}, {path: /c, optional: false, why: f}]\n");
+  assert.equal(
+    folder.load().files.map(({ path, optional }) => [path, optional]),
+    [
+      ["/a", false],
+      ["/b", true],
+      ["/c", false],
+    ],
+  );
+});
+
 test("the hash: changes with the content and not with a comment", () => {
   folder.writeRole("seccomp: {run: [{read: {why: r}}]}\n");
   const { sha256 } = folder.load();

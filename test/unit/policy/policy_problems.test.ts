@@ -83,6 +83,7 @@ const PROBLEMS: readonly (readonly [what: string, rest: string, said: RegExp])[]
   ["a relative file", "files: [{path: usr/share/x, why: f}]\n", /must be an absolute path/],
   ["a file that climbs", "files: [{path: /usr/../etc/shadow, why: f}]\n", /without empty, "\." and "\.\." components/],
   ["a star in a directory", 'files: [{path: "/usr/*/x", why: f}]\n', /last component only/],
+  ["a file that is perhaps optional", "files: [{path: /a, optional: maybe, why: f}]\n", /must be true or false, not "maybe"/],
   ["an unknown node", "nodes: [{path: /dev/mem, access: rw, why: n}]\n", /must be one of null, zero, urandom, kvm/],
   [
     "a node twice",

@@ -38,6 +38,7 @@ test("host file with every key: read into a HostConfig", async () => {
     uids: { first: 200000, last: 265533 },
     categories: { first: 10, last: 500 },
     limits: { memoryPerVmBytes: 8 * 1024 ** 3, processesPerVm: 9 },
+    qemu: { program: "/usr/local/bin/qemu", sysroot: "/srv/qemu-11" },
   });
   assert.is(source?.directory, folder);
   assert.is(source?.locate(["limits", "processesPerVm"]), `${file}:6:27`);
@@ -59,6 +60,7 @@ test("built-in host configuration: the values of the reference", () => {
     uids: { first: 500000, last: 565535 },
     categories: { first: 0, last: 1023 },
     limits: { memoryPerVmBytes: 64 * 1024 ** 3, processesPerVm: 64 },
+    qemu: { program: "/usr/bin/qemu-system-x86_64", sysroot: "/" },
     source: null,
   });
 });

@@ -1,5 +1,5 @@
 import * as assert from "uvu/assert";
-import { parseHostText } from "../../../src/spec/index.js";
+import { DEFAULT_QEMU, parseHostText } from "../../../src/spec/index.js";
 import { suite } from "../../support/harness.js";
 import { HOST_ORIGIN, hostProblems } from "./spec_texts.js";
 
@@ -28,6 +28,13 @@ const REFUSED: readonly (readonly [string, string])[] = [
   ["imageRoots: [/a/../b]", "it must be an absolute path of a directory, without . and .. in it."],
   ["imageRoots: [/a/.]", "it must be an absolute path of a directory, without . and .. in it."],
   ["imageRoots: /a", 'imageRoots is "/a"; it must be a list of directories.'],
+  ["qemu: {program: qemu}", 'qemu.program is "qemu"; it must be an absolute path of a program inside the sysroot'],
+  ["qemu: {program: /}", "it must be an absolute path of a program inside the sysroot, without . and .. and empty names in it."],
+  ["qemu: {program: /a/../b}", "it must be an absolute path of a program inside the sysroot"],
+  ["qemu: {sysroot: /srv/./a}", "it must be an absolute path of a directory, without . and .. and empty names in it."],
+  ["qemu: {sysroot: /srv//a}", "it must be an absolute path of a directory, without . and .. and empty names in it."],
+  ["qemu: {sysroot: /srv/}", "it must be an absolute path of a directory, without . and .. and empty names in it."],
+  ["qemu: {root: /srv}", 'unknown key "root" in qemu; known here: program, sysroot'],
   ["taps: ['a b']", 'taps[0] is "a b"; it must be a pattern of tap names'],
   ["tap: ['a']", 'unknown key "tap" in the file; did you mean "taps"?'],
   ["require: [apparmor]", 'require[0] is "apparmor"; it must be one of seccomp'],
@@ -50,6 +57,12 @@ test("host file: the bounds themselves are accepted", () => {
   assert.equal(host.categories, { first: 1020, last: 1023 });
   assert.is(host.limits.memoryPerVmBytes, 1024 ** 2);
   assert.equal(host.imageRoots, ["/", "/a..b/..."]);
+});
+
+test("host file: one key of qemu leaves the other at its default", () => {
+  assert.equal(parseHostText("qemu: {sysroot: /srv/q..11}", HOST_ORIGIN).qemu, { ...DEFAULT_QEMU, sysroot: "/srv/q..11" });
+  assert.equal(parseHostText("qemu: {program: /q}", HOST_ORIGIN).qemu, { ...DEFAULT_QEMU, program: "/q" });
+  assert.equal(parseHostText("qemu: {sysroot: /}", HOST_ORIGIN).qemu, DEFAULT_QEMU);
 });
 
 test("host file: empty lists permit nothing", () => {

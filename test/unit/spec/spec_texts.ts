@@ -32,6 +32,7 @@ taps: ["tap*", br0]
 uids: 200000-265533
 categories: c10-c500
 limits: {memoryPerVm: 8G, processesPerVm: 9}
+qemu: {program: /usr/local/bin/qemu, sysroot: /srv/qemu-11}
 `;
 
 /** The least that a VM file holds; tests append keys from line 3 on. */

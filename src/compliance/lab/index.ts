@@ -1,0 +1,11 @@
+export { recordDenials } from "./audit_log.js";
+export { type BareDevice, type BareGuest, runBareGuest } from "./bare_guest.js";
+export { type BuildContext, CACHE_VARIABLE, cacheDirectory } from "./cache.js";
+export { type Denial, parseDenial } from "./denial.js";
+export { QEMU_GENERATIONS, type QemuGeneration } from "./generation.js";
+export { GUEST_DRIVERS, type GuestKit, guestKit } from "./guest_kit.js";
+export { type GuestReport, parseGuestReport, writePattern } from "./guest_report.js";
+export { ensureLabImage } from "./lab_image.js";
+export { MIRROR_VARIABLE } from "./mirror.js";
+export { type QemuRoot, qemuRoot } from "./qemu_root.js";
+export { type LabKernel, type LabOutcome, type LabRun, runLab } from "./run_lab.js";

@@ -1,0 +1,79 @@
+// Runs inside the lab, by test/lab_guests/linux_guest.test.ts.
+import * as assert from "uvu/assert";
+import { QEMU_GENERATIONS, type QemuGeneration } from "../../src/compliance/lab/index.js";
+import { LAYERS } from "../../src/index.js";
+import { suite } from "../support/harness.js";
+import { type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { type CgroupWatch, watchCgroups } from "./cgroup_watch.js";
+import { type GuestDisks, type GuestRun, runLinuxGuest } from "./linux_guest.js";
+import { countPeerPackets, makePeerNetwork } from "./peer_network.js";
+
+const test = suite("a Linux guest behind confined processes", {
+  needs: ["root", "kvm", "tun", "cgroup-v2-controllers", "selinux-enforcing"],
+  timeoutMs: 240_000,
+});
+
+const SMALL: GuestDisks = { diskMib: 32, readMib: 8, writeOffsetMib: 16 };
+/** A good part of the guest's 256 MiB: pages that nobody has touched before the device writes them. */
+const LARGE: GuestDisks = { diskMib: 64, readMib: 48, writeOffsetMib: 56 };
+/** One generation reads much: what the kernel charges to whom does not depend on QEMU. */
+const DISKS: Readonly<Record<QemuGeneration, GuestDisks>> = { "7.2": SMALL, "10": LARGE, "11": SMALL };
+const MIB = 1024 * 1024;
+/** Pings of the guest kit, each answered. */
+const PINGS = 20;
+/** 8 MiB or more in requests of at most 512 KiB, or the pings: no driver gets by with fewer interrupts. */
+const INTERRUPTS_MIN = 16;
+
+const LEAVES = ["lsi", "mega", "nic", "vmm"];
+
+let fixture: MachineFixture;
+test.before(async () => {
+  fixture = await makeFixture();
+  await makePeerNetwork();
+});
+test.after(() => fixture.remove());
+
+function expectGuest({ exitCode, detail, report, expectedReads, written, console }: GuestRun): void {
+  assert.is(exitCode, 0, `${detail}\n${console}`);
+  assert.equal([report.status, report.errors], ["ok", []], console);
+  const sums = (lines: GuestRun["report"]["reads"]) => lines.map(({ sha256 }) => sha256);
+  assert.equal(sums(report.reads), expectedReads, console);
+  assert.equal(sums(report.writes), written, console);
+  assert.equal(report.verifies, report.writes, console);
+  assert.is.not(written[0], written[1]);
+  const [net] = report.nets;
+  assert.equal([net?.driver, net?.sentPackets, net?.receivedPackets], ["e1000", PINGS, PINGS], console);
+  for (const driver of ["sym53c8xx", "megaraid_sas", "e1000"]) {
+    const irq = report.pci.find((device) => device.driver === driver)?.irq;
+    const count = report.interrupts.find((line) => line.irq === irq)?.count ?? 0;
+    assert.ok(count >= INTERRUPTS_MIN, `${driver} took ${count} interrupts\n${console}`);
+  }
+}
+
+/** Guest RAM that a device fills by DMA is charged to the device's leaf, within its limit and the VM's. */
+function expectCharges({ sharedBytesMax, outOfMemory }: CgroupWatch, { readMib }: GuestDisks): void {
+  for (const [leaf, count] of outOfMemory) assert.is(count, 0, `group "${leaf}" ran out of memory`);
+  assert.equal([...outOfMemory.keys()], ["", ...LEAVES]);
+  // The first disk that is read: the page cache of the second may lie in pages that the first one touched, and stay charged to it.
+  const shared = (sharedBytesMax.get("lsi") ?? 0) / MIB;
+  assert.ok(shared >= readMib / 2, `lsi was charged ${shared} MiB of guest RAM, having read ${readMib} MiB`);
+}
+
+for (const generation of QEMU_GENERATIONS) {
+  test(`QEMU ${generation}: reads, writes, is interrupted, is answered by the peer, powers off; exit 0`, async () => {
+    const before = await countPeerPackets();
+    const watch = watchCgroups(`test-linux-${generation.replace(".", "-")}`, LEAVES);
+    const run = await runLinuxGuest(generation, { fixture, disks: DISKS[generation] }).finally(watch.stop);
+    expectGuest(run);
+    expectCharges(watch, DISKS[generation]);
+    assert.ok((await countPeerPackets()) - before >= PINGS);
+    assert.equal(run.verified.differences, []);
+    for (const { id, layers } of run.verified.processes) {
+      const short = LAYERS.filter((layer) => layers[layer].status !== "enforced");
+      // Debian's kernels have no core scheduling; layers.test.ts runs one that has.
+      assert.equal(short, ["core-scheduling", "selinux"], id);
+    }
+    assert.equal(fixture.leftovers(), []);
+  });
+}
+test.run();
