@@ -1,18 +1,29 @@
 import type { Command } from "commander";
-import { collectGarbage, endOrphan } from "../machine/index.js";
+import { EXIT } from "../errors/index.js";
+import { collectGarbage, endOrphans } from "../machine/index.js";
 import { listRuns, openDirectories } from "../state/index.js";
+import { escapeControls } from "../text/index.js";
 
 export function addGc(program: Command): void {
   program
     .command("gc")
     .description("Clean up after launchers that died: remove what dead VMs left, and end orphaned ones.")
     .option("--keep-orphans", "leave VMs alone whose processes still serve")
-    .addHelpText("after", "\nExamples:\n  bulkhead gc\n  bulkhead gc --keep-orphans")
+    .addHelpText(
+      "after",
+      "\nExits with 3 when something could not be cleaned up.\n\nExamples:\n  bulkhead gc\n  bulkhead gc --keep-orphans",
+    )
     .action(async (options: { keepOrphans?: boolean }) => {
       const directories = openDirectories();
       const orphans = options.keepOrphans === true ? [] : listRuns(directories).filter((run) => run.state === "orphaned");
-      for (const run of orphans) await endOrphan(directories, run);
-      const removed = [...orphans.map((run) => run.record.vm), ...(await collectGarbage(directories))];
+      const reports = [await endOrphans(directories, orphans), await collectGarbage(directories)];
+      const removed = reports.flatMap((report) => report.removed);
+      const failed = new Map(reports.flatMap((report) => report.failed).map(({ vm, error }) => [vm, error]));
+      for (const [vm, error] of failed) {
+        process.stderr.write(`bulkhead: cannot clean up VM "${vm}": ${escapeControls(error.message)}\n`);
+      }
+      if (failed.size > 0) process.exitCode = EXIT.hostCannot;
+      if (removed.length === 0 && failed.size > 0) return;
       process.stderr.write(
         removed.length === 0 ? "bulkhead: nothing to clean up\n" : `bulkhead: cleaned up ${removed.join(", ")}\n`,
       );

@@ -20,10 +20,9 @@ const program = new Command("bulkhead")
 
 for (const add of [addRun, addPlan, addPs, addInspect, addStop, addDoctor, addGc]) add(program);
 
-// A reader that went away (`bulkhead doctor | head -3`) takes the rest of the report with it; it ends no VM.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-});
+// A reader that went away (EPIPE: `bulkhead doctor | head -3`), a terminal that hung up (EIO) or a full disk (ENOSPC) takes
+// the rest of the output with it; it ends no VM, and there is nowhere left to report it.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
 try {
   await program.parseAsync();

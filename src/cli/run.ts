@@ -3,7 +3,8 @@ import { type LaunchRequest, launch, type RunningMachine } from "../machine/inde
 import { escapeControls } from "../text/index.js";
 import { readPlanRequest } from "./installation.js";
 
-const ENDING_SIGNALS = ["SIGINT", "SIGTERM"] as const;
+/** SIGHUP: the terminal is gone, and with it who watched the VM. */
+const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export function addRun(program: Command): void {
   program
@@ -14,7 +15,7 @@ export function addRun(program: Command): void {
     .option("-v, --verbose", "print each step of the launch and what the processes log")
     .addHelpText(
       "after",
-      "\nSIGINT and SIGTERM shut the guest down; a second one ends it at once.\n" +
+      "\nSIGINT, SIGTERM and SIGHUP shut the guest down; a second one ends it at once.\n" +
         "Exit codes: 0 the guest shut down, 2 bad input, 3 this host cannot, 4 a device died, 5 an intrusion signal.\n" +
         "\nExamples:\n  bulkhead run web1.yaml\n  bulkhead run --verbose web1.yaml 2>launch.log",
     )

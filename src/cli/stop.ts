@@ -4,6 +4,7 @@ import { endOrphan, signalProcess } from "../machine/index.js";
 import { type Directories, findRun, isAlive, type KnownRun, openDirectories } from "../state/index.js";
 
 /** include/uapi/asm-generic/signal.h */
+const SIGINT = 2;
 const SIGTERM = 15;
 const SIGKILL = 9;
 /** What a launcher needs beyond the VM's own grace: QEMU's quit, teardown of guest memory, cleanup. In ms. */
@@ -37,11 +38,11 @@ export function unknownVm(vm: string): StateError {
   });
 }
 
-/** The launcher does the work; a second SIGTERM tells it not to wait for the guest. */
+/** The launcher does the work; a second signal tells it not to wait for the guest. Two of a kind could arrive as one. */
 async function stopThroughLauncher(directories: Directories, run: KnownRun, now: boolean): Promise<void> {
   const { launcher, vm } = run.record;
   signalProcess(launcher, SIGTERM);
-  if (now) signalProcess(launcher, SIGTERM);
+  if (now) signalProcess(launcher, SIGINT);
   const deadline = Date.now() + LAUNCHER_GRACE_MS + run.record.shutdownGraceMs;
   while (isAlive(launcher) && findRun(directories, vm) !== null) {
     if (Date.now() > deadline) {

@@ -102,7 +102,16 @@ function openTap(name: string): number {
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
     const remedy =
-      cause.code === "EBUSY" ? "End whatever uses it, or name another tap." : `Make it first: ip tuntap add ${name} mode tap && ip link set ${name} up`;
-    throw new HostError({ code: "tap-unavailable", tried: `Cannot attach to tap "${name}"`, subject: name, answer: answerOf(cause), remedy, cause });
+      cause.code === "EBUSY"
+        ? "End whatever uses it, or name another tap."
+        : `Make it first: ip tuntap add ${name} mode tap && ip link set ${name} up`;
+    throw new HostError({
+      code: "tap-unavailable",
+      tried: `Cannot attach to tap "${name}"`,
+      subject: name,
+      answer: answerOf(cause),
+      remedy,
+      cause,
+    });
   }
 }

@@ -3,6 +3,7 @@ import { addon } from "../kernel/index.js";
 import { findInCgroup, listPids } from "../observe/index.js";
 import { killCgroup, removeCgroup } from "../sandbox/index.js";
 import {
+  bootId,
   type Directories,
   identifyProcess,
   isAlive,
@@ -13,6 +14,7 @@ import {
   type ProcessIdentity,
   type RunRecord,
   releaseUids,
+  removeUnrecorded,
   reservedUids,
   uidsOfProcess,
 } from "../state/index.js";
@@ -38,8 +40,7 @@ export function signalProcess(identity: ProcessIdentity, signal: number): void {
 }
 
 /** Processes of a run that its record may not name: a launcher may die between clone and record. */
-function strayProcesses(directories: Directories, record: RunRecord): ProcessIdentity[] {
-  const uids = new Set([...record.uids, ...reservedUids(directories, record.vm)]);
+function strayProcesses(record: RunRecord, uids: ReadonlySet<number>): ProcessIdentity[] {
   const byUid = listPids().filter((pid) => uidsOfProcess(pid).some((uid) => uids.has(uid)));
   const byGroup = record.cgroup === null ? [] : findInCgroup(record.cgroup);
   return [...byUid, ...byGroup].flatMap((pid) => identifyProcess(pid) ?? []);
@@ -47,13 +48,17 @@ function strayProcesses(directories: Directories, record: RunRecord): ProcessIde
 
 /** Ends every process of a run and gives back all that it holds on the host, in the order in which things hold each other. */
 async function clear(directories: Directories, record: RunRecord): Promise<void> {
+  // The reservations alone say whose a uid is: one that the record names may have passed on to another VM.
+  const uids = reservedUids(directories, record.vm);
+  // A pid and start time of another boot may name anybody by now.
+  const recorded = record.bootId === bootId() ? record.processes : [];
   if (record.cgroup !== null) killCgroup(record.cgroup);
-  const processes = [...record.processes, ...strayProcesses(directories, record)];
+  const processes = [...recorded, ...strayProcesses(record, new Set(uids))];
   for (const process of processes) signalProcess(process, SIGKILL);
   const deadline = Date.now() + DEATH_DEADLINE_MS;
   while (processes.some(isAlive) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, DEATH_POLL_MS));
   if (record.cgroup !== null) await removeCgroup(record.cgroup);
-  releaseUids(directories, [...record.uids, ...reservedUids(directories, record.vm)]);
+  releaseUids(directories, uids);
 }
 
 /** Ends a VM that this launcher owns, whatever state it is in, and forgets it. */
@@ -67,15 +72,43 @@ export async function dismantle(directories: Directories, run: OwnedRun): Promis
 export async function endOrphan(directories: Directories, run: KnownRun): Promise<boolean> {
   const owned = OwnedRun.takeOver(run);
   if (owned === null) return false;
-  await dismantle(directories, owned);
+  try {
+    await dismantle(directories, owned);
+  } finally {
+    // Does nothing after a release. After a failure somebody else may try.
+    owned.giveBack();
+  }
   return true;
 }
 
-/** Removes what VMs left that have no live process: a crash, a reboot. Returns their names. */
-export async function collectGarbage(directories: Directories): Promise<string[]> {
+/** What a round of cleaning up came to, by names of VMs. */
+export interface CleanupReport {
+  readonly removed: readonly string[];
+  readonly failed: readonly { readonly vm: string; readonly error: Error }[];
+}
+
+/** Ends those VMs one by one; one that cannot be ended is reported and does not keep the others. */
+export async function endOrphans(directories: Directories, runs: readonly KnownRun[]): Promise<CleanupReport> {
   const removed: string[] = [];
-  for (const run of listRuns(directories)) {
-    if (run.state === "dead" && (await endOrphan(directories, run))) removed.push(run.record.vm);
+  const failed: { vm: string; error: Error }[] = [];
+  for (const run of runs) {
+    const { vm } = run.record;
+    try {
+      if (await endOrphan(directories, run)) removed.push(vm);
+    } catch (cause) {
+      const error = cause instanceof Error ? cause : new Error(String(cause));
+      logEvent(directories, { event: "cleanup-failed", vm, message: error.message });
+      failed.push({ vm, error });
+    }
   }
-  return removed;
+  return { removed, failed };
+}
+
+/** Removes what VMs left that have no live process: a crash, a reboot. */
+export async function collectGarbage(directories: Directories): Promise<CleanupReport> {
+  removeUnrecorded(directories);
+  return endOrphans(
+    directories,
+    listRuns(directories).filter((run) => run.state === "dead"),
+  );
 }

@@ -1,7 +1,7 @@
 import type { ProgramInventory } from "../host/index.js";
 import type { LaunchPlan } from "../plan/index.js";
 import type { StartedProcess } from "../sandbox/index.js";
-import { type KnownRun, type OwnedRun, readJson, writeJson } from "../state/index.js";
+import { isAlive, type KnownRun, type OwnedRun, type RecordedProcess, readJson, writeJson } from "../state/index.js";
 import type { ProcessFds } from "./channels.js";
 
 /** What a launch leaves beside its record, so that any later reader can hold a process against its plan. */
@@ -35,11 +35,21 @@ export function keepEvidence(
   writeJson(`${run.directory}/${EVIDENCE_NAME}`, evidence);
 }
 
-/** The plan of a VM on record and its live processes, ready to be compared; null when its launch had not come that far. */
-export function readEvidence(run: KnownRun): { readonly plan: LaunchPlan; readonly started: readonly StartedProcess[] } | null {
+/** The plan of a VM on record, its live processes, ready to be compared, and those on record that have ended. */
+export interface RunEvidence {
+  readonly plan: LaunchPlan;
+  readonly started: readonly StartedProcess[];
+  readonly missing: readonly RecordedProcess[];
+}
+
+/** What a launch left; null when it had not come that far. */
+export function readEvidence(run: KnownRun): RunEvidence | null {
   const evidence = readJson(`${run.directory}/${EVIDENCE_NAME}`) as Evidence | null;
   if (evidence === null) return null;
-  const started = run.record.processes.flatMap((recorded): StartedProcess[] => {
+  // The pid of one that ended may be another's by now.
+  const missing = run.record.processes.filter((recorded) => !isAlive(recorded));
+  const alive = run.record.processes.filter((recorded) => !missing.includes(recorded));
+  const started = alive.flatMap((recorded): StartedProcess[] => {
     const plan = evidence.plan.processes.find((process) => process.id === recorded.id);
     const inventory = evidence.inventories[recorded.role];
     if (plan === undefined || inventory === undefined) return [];
@@ -47,5 +57,5 @@ export function readEvidence(run: KnownRun): { readonly plan: LaunchPlan; readon
     const held = plan.fds.map((fd) => ({ plan: fd, fd: null, inode: inodes[String(fd.fd)] ?? "" }));
     return [{ plan, pid: recorded.pid, inventory, held }];
   });
-  return { plan: evidence.plan, started };
+  return { plan: evidence.plan, started, missing };
 }

@@ -26,16 +26,28 @@ const RESOLVE_NO_MAGICLINKS = 0x02n;
 const RESOLVE_NO_SYMLINKS = 0x04n;
 const RESOLVE_BENEATH = 0x08n;
 
-/** Directories that files of a VM must lie beneath. */
-export function imageRootsOf(spec: VmSpec, host: HostConfig): readonly string[] {
-  return host.imageRoots ?? [spec.source.directory];
+/**
+ * Directories that files of a VM must lie beneath; null when none is known: whatever directory a command was started in
+ * says nothing about the files that whoever wrote its standard input may use.
+ */
+export function imageRootsOf(spec: VmSpec, host: HostConfig): readonly string[] | null {
+  return host.imageRoots ?? (spec.source.file === "-" ? null : [spec.source.directory]);
 }
 
 /**
  * Opens a file that a VM file names: beneath an image root, without following links of any kind, a regular file with one
- * name or a block device, owned by root or by the owner of the image root. Throws SpecError "image-*".
+ * name or a block device, owned by root or by the owner of the image root. Throws SpecError "image-*", and
+ * "stdin-needs-image-roots" without any root.
  */
-export function openTenantFile(request: FileRequest, directory: string, roots: readonly string[]): OpenedFile {
+export function openTenantFile(request: FileRequest, directory: string, roots: readonly string[] | null): OpenedFile {
+  if (roots === null) {
+    throw refusal(
+      request,
+      "stdin-needs-image-roots",
+      "a VM file on standard input has no directory whose files it may use",
+      "Name imageRoots in the host file, or give the VM file by its name.",
+    );
+  }
   const path = resolve(directory, request.path);
   const root = roots.find((candidate) => isBeneath(candidate, path));
   if (root === undefined) {

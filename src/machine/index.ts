@@ -1,4 +1,4 @@
-export { collectGarbage, endOrphan, signalProcess } from "./cleanup.js";
+export { type CleanupReport, collectGarbage, endOrphan, endOrphans, signalProcess } from "./cleanup.js";
 export type { Ending } from "./ending.js";
 export { describeExit } from "./ending.js";
 export { type FileRequest, type OpenedFile, openTenantFile } from "./image.js";

@@ -41,8 +41,13 @@ export function inspectRun(run: KnownRun): Inspection {
       remedy: "Wait for it, or stop it.",
     });
   }
-  const { plan, started } = evidence;
-  return { schemaVersion: 1, vm: plan.vm, state: run.state, ...describeReading(readMachine(plan, started), started) };
+  const { plan, started, missing } = evidence;
+  const { observed, differences } = readMachine(plan, started);
+  const ended = missing.map(({ id, pid }): Difference => {
+    return { process: id, pid, layer: "namespaces", planned: "running", observed: "ended" };
+  });
+  const reading = { observed, differences: [...differences, ...ended] };
+  return { schemaVersion: 1, vm: plan.vm, state: run.state, ...describeReading(reading, started) };
 }
 
 /** A reading of a VM, process by process and layer by layer. */

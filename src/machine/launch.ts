@@ -1,6 +1,6 @@
-import { MachineError } from "../errors/index.js";
+import { MachineError, SandboxError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
-import type { ProcessPlan } from "../plan/index.js";
+import type { ProcessPlan, VmCgroupPlan } from "../plan/index.js";
 import { type AlterSpawn, type BootFile, createVmCgroup, prepareRoot, startProcess, verifyMachine } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { identifyProcess, logEvent, OwnedRun } from "../state/index.js";
@@ -40,8 +40,10 @@ export interface LaunchRequest extends PlanRequest {
 export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   const { directories, spec } = request;
   request.onStep?.("claim");
-  // First what dead VMs left, this name's included: its cgroup would be in the way.
-  await collectGarbage(directories);
+  // First what dead VMs left, this name's included: its cgroup would be in the way. What others left is not.
+  const { failed } = await collectGarbage(directories);
+  const own = failed.find(({ vm }) => vm === spec.name);
+  if (own !== undefined) throw own.error;
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
   try {
     request.onStep?.("plan");
@@ -50,7 +52,8 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     logEvent(directories, { event: "launch-failed", vm: spec.name, message });
-    await dismantle(directories, run);
+    // A running machine has done it by itself.
+    if (!run.released) await dismantle(directories, run);
     throw error;
   }
 }
@@ -119,10 +122,22 @@ class Launch {
     for (const inventory of inventories.values()) await prepareRoot(directories.cache, inventory);
     if (plan.cgroup !== null) {
       this.#run.update({ cgroup: plan.cgroup.path });
-      createVmCgroup(plan.cgroup);
+      this.#createCgroup(plan.cgroup);
     }
     for (const process of plan.processes) this.#manifests.set(process.id, this.#fds.make(process));
     keepEvidence(this.#run, { plan, manifests: this.#manifests, inventories });
+  }
+
+  #createCgroup(plan: VmCgroupPlan): void {
+    try {
+      createVmCgroup(plan);
+    } catch (error) {
+      // A group that stood before is not ours: cleaning up would kill what another owner runs in it.
+      if (error instanceof SandboxError && (error.cause as NodeJS.ErrnoException | undefined)?.code === "EEXIST") {
+        this.#run.update({ cgroup: null });
+      }
+      throw error;
+    }
   }
 
   /** The first process makes the VM's core-scheduling cookie where there is one; then all the others at once. */
@@ -185,11 +200,20 @@ class Launch {
     const { plan } = this.#prepared;
     const { directories } = this.#request;
     const machine = new RunningMachine({ plan, verified, run: this.#run, directories, processes: this.#processes });
-    await this.#processOf(VMM_ID).monitor.execute("cont");
-    this.#run.update({ state: "running" });
-    logEvent(directories, { event: "running", vm: plan.vm });
-    this.#step("run");
-    return machine;
+    try {
+      await this.#processOf(VMM_ID).monitor.execute("cont");
+      this.#run.update({ state: "running" });
+      logEvent(directories, { event: "running", vm: plan.vm });
+      this.#step("run");
+      return machine;
+    } catch (error) {
+      // Once made, the machine cleans up, and nobody else.
+      machine.kill();
+      const ending = await machine.ended;
+      // The guest may have run by now: what it did to the VMM is how the VM ended, not how its launch failed.
+      if (ending.reason === "intrusion") return machine;
+      throw error;
+    }
   }
 
   #manifestOf(plan: ProcessPlan): ProcessFds {

@@ -123,6 +123,7 @@ function openTenantFiles(spec: VmSpec, hostConfig: HostConfig): TenantFiles {
     const boot = spec.boot?.kind === "kernel" ? spec.boot : null;
     const kernel = boot === null ? null : open(boot.file, "r", ["boot", "kernel", "file"]);
     const initrd = boot === null || boot.initrd === null ? null : open(boot.initrd, "r", ["boot", "kernel", "initrd"]);
+    refuseLargeBoot(spec, [kernel, initrd]);
     const { serial } = spec.console;
     const serialLog = serial.kind === "file" ? open(serial.file, "append", ["console", "serial", "file"]) : null;
     return { images, kernel, initrd, serialLog };
@@ -130,6 +131,21 @@ function openTenantFiles(spec: VmSpec, hostConfig: HostConfig): TenantFiles {
     for (const file of opened) closeSync(file.fd);
     throw error;
   }
+}
+
+/** The VMM reads copies of both in host memory, which must not outgrow what the tenant was given. */
+function refuseLargeBoot(spec: VmSpec, files: readonly (OpenedFile | null)[]): void {
+  const sizes = files.flatMap((file) => (file === null ? [] : [file.sizeBytes]));
+  const sumBytes = sizes.reduce((sum, sizeBytes) => sum + sizeBytes, 0);
+  const { memoryBytes } = spec.machine;
+  if (sumBytes <= memoryBytes || spec.boot?.kind !== "kernel") return;
+  throw new SpecError({
+    code: "boot-too-large",
+    tried: `${spec.source.locate(["boot", "kernel", "file"])}: cannot boot ${JSON.stringify(spec.boot.file)}`,
+    subject: spec.boot.file,
+    answer: `kernel and initrd have ${sizes.join(" + ")} bytes, the guest has ${memoryBytes} bytes of memory`,
+    remedy: "Give the machine more memory, or name smaller files.",
+  });
 }
 
 /** Two device processes with one image would corrupt it; QEMU's own lock would say so only after they were started. */

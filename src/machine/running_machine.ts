@@ -32,6 +32,7 @@ export class RunningMachine {
   readonly #settle: (ending: Ending) => void;
   #stopping = false;
   #causeOfPause: Ending | undefined;
+  #intrusion: Ending | undefined;
   #guestShutDown = false;
 
   constructor(parts: MachineParts) {
@@ -91,34 +92,44 @@ export class RunningMachine {
   async #onDeath(id: string, status: ExitStatus): Promise<void> {
     const process = this.#parts.processes.get(id);
     if (process === undefined) return;
-    const facts = { status, lastWords: process.log.lastWords() };
-    if (id === VMM_ID) return this.#decide(this.#endingOfVmm(facts));
+    const death = endingOfDeath(id, id === VMM_ID ? "vmm" : "device", { status, lastWords: process.log.lastWords() });
+    // Before everything else: neither a stop nor a shutdown, which a guest can ask for, may hide a refused call.
+    if (death.reason === "intrusion") {
+      this.#intrusion ??= death;
+      this.#log("intrusion", death);
+      return this.#decide(death);
+    }
+    if (id === VMM_ID) return this.#decide(this.#endingOfVmm(death, status));
     // Devices follow a VMM that ends, and may be seen first.
     if (this.#stopping || (await endsWithin(this.#vmm.confined.ended, FOLLOW_GRACE_MS))) return;
-    const ending = endingOfDeath(id, "device", facts);
-    logEvent(this.#parts.directories, {
-      event: ending.reason === "intrusion" ? "intrusion" : "death",
-      vm: this.plan.vm,
-      process: id,
-      detail: ending.detail,
-    });
-    if (this.plan.onDeviceExit === "pause" && ending.reason !== "intrusion") return this.#pause(ending);
-    this.#decide(ending);
+    this.#log("death", death);
+    if (this.plan.onDeviceExit === "pause") return this.#pause(death);
+    this.#decide(death);
   }
 
-  #endingOfVmm(facts: { status: ExitStatus; lastWords: string }): Ending {
-    if (this.#guestShutDown && facts.status.exitCode === 0) {
+  #log(event: "intrusion" | "death", ending: Ending): void {
+    const { process, detail } = ending;
+    logEvent(this.#parts.directories, { event, vm: this.plan.vm, process, detail });
+  }
+
+  #endingOfVmm(death: Ending, status: ExitStatus): Ending {
+    if (this.#guestShutDown && status.exitCode === 0) {
       return { reason: "guest-shutdown", process: null, detail: "the guest shut down", exitCode: EXIT.clean };
     }
     if (this.#stopping) return { reason: "stopped", process: null, detail: "the VM was stopped", exitCode: EXIT.clean };
-    return endingOfDeath(VMM_ID, "vmm", facts);
+    this.#log("death", death);
+    return death;
   }
 
   /** Leaves the VM to an operator; a later stop ends it, with this death as its cause. */
   async #pause(ending: Ending): Promise<void> {
     this.#causeOfPause ??= ending;
-    await this.#vmm.monitor.execute("stop").catch(() => this.#decide(ending));
-    this.#parts.run.update({ state: "paused" });
+    try {
+      await this.#vmm.monitor.execute("stop");
+      this.#parts.run.update({ state: "paused" });
+    } catch {
+      this.#decide(ending);
+    }
   }
 
   #decide(ending: Ending): void {
@@ -126,14 +137,14 @@ export class RunningMachine {
   }
 
   async #finish(ending: Ending): Promise<Ending> {
-    if (ending.reason === "guest-shutdown" || ending.reason === "stopped") {
-      const followers = [...this.#parts.processes.values()].map((process) => process.confined.ended);
-      await endsWithin(Promise.all(followers), FOLLOW_GRACE_MS);
-    }
+    const allEnded = Promise.all([...this.#parts.processes.values()].map((process) => process.confined.ended));
+    if (ending.reason === "guest-shutdown" || ending.reason === "stopped") await endsWithin(allEnded, FOLLOW_GRACE_MS);
     this.kill();
+    // Every death is judged: one that was decided later may be the intrusion that brought the others about.
+    await endsWithin(allEnded, FOLLOW_GRACE_MS);
     for (const process of this.#parts.processes.values()) process.monitor.close();
     await dismantle(this.#parts.directories, this.#parts.run);
-    return ending;
+    return this.#intrusion ?? ending;
   }
 }
 

@@ -26,6 +26,8 @@ export function connectSerial(fd: number, sink: ConsoleSink): void {
   const input = sink.kind === "stream" ? sink.input : null;
   const forward = (chunk: Buffer): void => void socket.write(chunk);
   input?.on("data", forward);
+  // A terminal that hung up (EIO) has nothing more to say; the VM goes on.
+  input?.on("error", () => {});
   socket.on("error", () => socket.destroy());
   socket.on("close", () => {
     input?.off("data", forward);
@@ -44,6 +46,10 @@ function streamWriter(sink: StreamSink): (chunk: Buffer) => void {
 function fileWriter(fd: number): (chunk: Buffer) => void {
   const output = createWriteStream("", { fd });
   let written = 0;
+  // A full disk (ENOSPC) ends the log, not the VM.
+  output.on("error", () => {
+    written = FILE_BYTES_MAX;
+  });
   return (chunk) => {
     if (written >= FILE_BYTES_MAX || output.writableLength > WAITING_BYTES_MAX) return;
     written += chunk.length;

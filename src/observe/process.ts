@@ -1,7 +1,7 @@
 import { readCookie } from "./core_cookie.js";
 import { type ObservedLimit, parseLimits } from "./limits.js";
-import { NAMESPACE_FILES, type NamespaceKind } from "./namespaces.js";
 import { type ObservedMount, parseMountinfo } from "./mount.js";
+import { NAMESPACE_FILES, type NamespaceKind } from "./namespaces.js";
 import { type ObservedFd, observeFds } from "./open_fd.js";
 import { isGone, ProcessDirectory } from "./process_directory.js";
 import { type ObservedThread, observeThread } from "./thread.js";
@@ -96,6 +96,9 @@ function observeThreads(directory: ProcessDirectory): ObservedThread[] {
 /** Fields 6 and 7 of /proc/PID/stat, behind the command name, which may itself hold spaces and brackets. */
 function readSession(directory: ProcessDirectory): { session: number; terminal: number } {
   const stat = directory.read("stat");
-  const [, , , session, terminal] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
+  const [, , , session, terminal] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .map(Number);
   return { session: session ?? 0, terminal: terminal ?? 0 };
 }

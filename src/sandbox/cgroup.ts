@@ -94,18 +94,23 @@ function childGroups(path: string): string[] {
 export function compareCgroupFiles(plan: ProcessCgroupPlan | VmCgroupPlan): string[] {
   return Object.entries(plan.files).flatMap(([name, planned]) => {
     const observed = readFileSync(`${plan.path}/${name}`, "utf8").trim();
-    return sameLimit(planned, observed) ? [] : [`${name}: planned ${planned}, observed ${observed}`];
+    return sameLimit(name, planned, observed) ? [] : [`${name}: planned ${planned}, observed ${observed}`];
   });
 }
 
 /** x86-64 pages: memory limits are kept in whole ones. */
 const PAGE_BYTES = 4096;
 
-function sameLimit(planned: string, observed: string): boolean {
+/** As the kernel prints it: word by word only where it adds words, or `max 100000` would pass for `100000 100000`. */
+function sameLimit(name: string, planned: string, observed: string): boolean {
   if (planned === observed) return true;
-  if (/^\d+$/.test(planned) && /^\d+$/.test(observed))
-    return Math.floor(Number(planned) / PAGE_BYTES) * PAGE_BYTES === Number(observed);
-  // io.max prints all four limits, those not set as `max`.
-  const words = new Set(observed.split(" "));
-  return planned.split(" ").every((word) => words.has(word));
+  if (name.startsWith("memory.")) return Math.floor(Number(planned) / PAGE_BYTES) * PAGE_BYTES === Number(observed);
+  if (name !== "io.max") return false;
+  // A line for each device, with all four limits; those not set are `max`.
+  const [device, ...limits] = planned.split(" ");
+  const line = observed
+    .split("\n")
+    .map((text) => text.split(" "))
+    .find((words) => words[0] === device);
+  return line !== undefined && limits.every((limit) => line.includes(limit));
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { requireOwnDirectory } from "./directories.js";
 
 /** Entries kept before the cache starts anew; each is some KiB, and one is made per VM file and per change of policy. */
 const ENTRIES_MAX = 4096;
@@ -20,10 +21,11 @@ export class ContentCache {
     this.#directory = `${cacheDirectory}/results`;
   }
 
-  /** The kept result for this content, or undefined. */
+  /** The kept result for this content, or undefined. Throws StateError "state-untrusted". */
   get(kind: string, content: string): unknown {
     let entry: string;
     try {
+      requireOwnDirectory(this.#directory);
       entry = readFileSync(this.#path(kind, content), "utf8");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
@@ -36,6 +38,7 @@ export class ContentCache {
 
   put(kind: string, content: string, value: unknown): void {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    requireOwnDirectory(this.#directory);
     if (readdirSync(this.#directory).length >= ENTRIES_MAX) {
       rmSync(this.#directory, { recursive: true });
       mkdirSync(this.#directory, { mode: 0o700 });

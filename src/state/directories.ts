@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { lstatSync, mkdirSync } from "node:fs";
 import { StateError } from "../errors/index.js";
 import { answerOf } from "../kernel/index.js";
 
@@ -19,12 +19,12 @@ const OVERRIDE = "BULKHEAD_STATE";
 /** The cache alone, which is worth keeping when everything else is new. */
 const CACHE_OVERRIDE = "BULKHEAD_CACHE";
 
-/** The directories of this call, made when absent. Throws StateError "state-unwritable". */
+/** The directories of this call, made when absent. Throws StateError "state-unwritable" and "state-untrusted". */
 export function openDirectories(environment: NodeJS.ProcessEnv = process.env): Directories {
   const base = environment[OVERRIDE];
   const places = base === undefined ? DEFAULTS : { run: `${base}/run`, cache: `${base}/cache`, log: `${base}/log` };
   const directories = { ...places, cache: environment[CACHE_OVERRIDE] ?? places.cache };
-  for (const path of Object.values(directories)) {
+  for (const path of [...(base === undefined ? [] : [base]), ...Object.values(directories)]) {
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
     } catch (cause) {
@@ -37,6 +37,34 @@ export function openDirectories(environment: NodeJS.ProcessEnv = process.env): D
         cause,
       });
     }
+    requireOwnDirectory(path);
   }
   return directories;
+}
+
+/** Write permission of group and others: inode(7). */
+const WRITABLE_BY_OTHERS = 0o022;
+
+/**
+ * Throws StateError "state-untrusted" unless the path itself, not what a link leads to, is a directory that only this user
+ * may write: records name processes to kill, and the cache holds filters that are installed as they are.
+ */
+export function requireOwnDirectory(path: string): void {
+  const facts = lstatSync(path);
+  const owner = process.geteuid?.();
+  const answer = !facts.isDirectory()
+    ? "it is no directory itself"
+    : facts.uid !== owner
+      ? `uid ${facts.uid} owns it, not uid ${owner}`
+      : (facts.mode & WRITABLE_BY_OTHERS) !== 0
+        ? `others may write it (mode ${(facts.mode & 0o7777).toString(8)})`
+        : null;
+  if (answer === null) return;
+  throw new StateError({
+    code: "state-untrusted",
+    tried: `Cannot trust the state directory ${path}`,
+    subject: path,
+    answer,
+    remedy: `Remove it, or run chown and \`chmod go-w\` on it when you know all that it holds; ${OVERRIDE} names another place.`,
+  });
 }

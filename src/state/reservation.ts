@@ -14,9 +14,9 @@ export interface UidRange {
 
 /** What may stand in the way of a uid; read once per launch. */
 export interface UidUse {
-  /** Ranges of /etc/subuid that belong to somebody else. */
+  /** Ranges of /etc/subuid and /etc/subgid that belong to somebody else. */
   readonly delegated: readonly UidRange[];
-  /** Uids of accounts and of running processes. */
+  /** Uids and gids of accounts, groups and running processes: a VM's process has one number for both. */
   readonly used: ReadonlySet<number>;
 }
 
@@ -34,7 +34,7 @@ function readLines(path: string): string[] {
   }
 }
 
-/** subuid(5): `owner:first:count`. */
+/** subuid(5), and subgid(5) likewise: `owner:first:count`. */
 export function parseSubuid(lines: readonly string[]): UidRange[] {
   return lines.flatMap((line) => {
     const [owner, first, count] = line.split(":");
@@ -45,21 +45,46 @@ export function parseSubuid(lines: readonly string[]): UidRange[] {
 
 /** Real, effective, saved and file-system uid of a process; empty when it ended. Not the owner of /proc/PID: that is root for a process that changed its uid and did not exec since (undumpable, proc(5)). */
 export function uidsOfProcess(pid: number): number[] {
+  return numbersOfStatus(pid, /^Uid:(.*)$/gm);
+}
+
+/** The numbers of those lines of /proc/PID/status: proc_pid_status(5). */
+function numbersOfStatus(pid: number, lines: RegExp): number[] {
   try {
-    const uids = /^Uid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-    return uids === undefined ? [] : uids.split(/\s+/).map(Number);
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    return [...status.matchAll(lines)].flatMap((line) => line[1]?.match(/\d+/g) ?? []).map(Number);
   } catch {
     return []; // Ended meanwhile.
   }
 }
 
-/** Reads who uses which uid on this host: accounts, delegations, live processes. */
-export function readUidUse(): UidUse {
-  const accounts = readLines("/etc/passwd").map((line) => Number(line.split(":")[2]));
+/** Files in which the accounts and groups of this host stand; tests name their own. */
+export interface AccountFiles {
+  readonly passwd: string;
+  readonly group: string;
+  readonly subuid: string;
+  readonly subgid: string;
+}
+
+const ACCOUNT_FILES: AccountFiles = {
+  passwd: "/etc/passwd",
+  group: "/etc/group",
+  subuid: "/etc/subuid",
+  subgid: "/etc/subgid",
+};
+
+/** Reads who uses which uid or gid on this host: accounts, groups, delegations, live processes. */
+export function readUidUse(files: AccountFiles = ACCOUNT_FILES): UidUse {
+  // passwd(5) has uid and gid in its third and fourth field, group(5) the gid in its third.
+  const accounts = readLines(files.passwd).flatMap((line) => line.split(":").slice(2, 4).map(Number));
+  const groups = readLines(files.group).map((line) => Number(line.split(":")[2]));
   const running = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => uidsOfProcess(Number(pid)));
-  return { delegated: parseSubuid(readLines("/etc/subuid")), used: new Set([...accounts, ...running]) };
+    .flatMap((pid) => numbersOfStatus(Number(pid), /^(?:Uid|Gid|Groups):(.*)$/gm));
+  return {
+    delegated: [files.subuid, files.subgid].flatMap((path) => parseSubuid(readLines(path))),
+    used: new Set([...accounts, ...groups, ...running]),
+  };
 }
 
 /**
@@ -105,12 +130,18 @@ export function releaseUids(directories: Directories, uids: readonly number[]): 
 
 /** Uids reserved by a VM, from the reservations themselves: a launcher may die between reserving and recording. */
 export function reservedUids(directories: Directories, vm: string): number[] {
+  const directory = `${directories.run}/uids`;
+  return unlessGone(() => readdirSync(directory), [])
+    .filter((uid) => unlessGone(() => readFileSync(`${directory}/${uid}`, "utf8"), null) === vm)
+    .map(Number);
+}
+
+/** Other launchers release their uids at any moment. */
+function unlessGone<Found, Otherwise>(read: () => Found, otherwise: Otherwise): Found | Otherwise {
   try {
-    return readdirSync(`${directories.run}/uids`)
-      .filter((uid) => readFileSync(`${directories.run}/uids/${uid}`, "utf8") === vm)
-      .map(Number);
+    return read();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return otherwise;
     throw error;
   }
 }

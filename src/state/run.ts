@@ -21,16 +21,18 @@ function runsDirectory(directories: Directories): string {
   return `${directories.run}/vms`;
 }
 
-/** All VMs on record; a record of an earlier boot is dead whatever its pids are now. */
-export function listRuns(directories: Directories): KnownRun[] {
-  let names: string[];
+function listNames(directories: Directories): string[] {
   try {
-    names = readdirSync(runsDirectory(directories));
+    return readdirSync(runsDirectory(directories)).sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   }
-  return names.sort().flatMap((name) => findRun(directories, name) ?? []);
+}
+
+/** All VMs on record; a record of an earlier boot is dead whatever its pids are now. */
+export function listRuns(directories: Directories): KnownRun[] {
+  return listNames(directories).flatMap((name) => findRun(directories, name) ?? []);
 }
 
 /** One VM on record; null when there is none of this name. */
@@ -90,11 +92,29 @@ function removeRun(directory: string): void {
   }
 }
 
+/** A launcher that claims a name writes its record within milliseconds of its lock; older than this, in ms, none is coming. */
+const UNRECORDED_AGE_MS = 60_000;
+
+/** Removes what launchers left that died between taking a name and writing its record. */
+export function removeUnrecorded(directories: Directories): void {
+  for (const name of listNames(directories)) {
+    const directory = `${runsDirectory(directories)}/${name}`;
+    const facts = statSync(directory, { throwIfNoEntry: false });
+    if (facts === undefined || Date.now() - facts.mtimeMs < UNRECORDED_AGE_MS || readRecord(directory) !== null) continue;
+    const lockFd = lockRun(directory);
+    if (lockFd === null) continue;
+    // Read again under the lock: who held it before may have written one.
+    if (readRecord(directory) === null) removeRun(directory);
+    closeSync(lockFd);
+  }
+}
+
 /** A VM that this launcher owns: its directory, its lock, its record. */
 export class OwnedRun {
   readonly directory: string;
   readonly #lockFd: number;
   #record: RunRecord;
+  #released = false;
 
   private constructor(directory: string, lockFd: number, record: RunRecord) {
     this.directory = directory;
@@ -147,13 +167,29 @@ export class OwnedRun {
   }
 
   update(change: Partial<Pick<RunRecord, "state" | "processes" | "cgroup" | "uids">>): void {
+    // The directory may hold another launcher's record by now.
+    if (this.#released) return;
     this.#record = { ...this.#record, ...change };
     writeRecord(this.directory, this.#record);
   }
 
-  /** Forgets the VM. Everything it names must be gone by now. */
+  /** Whether the name is somebody else's by now: nothing on record may be touched any more. */
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /** Forgets the VM. Everything it names must be gone by now. A second call does nothing. */
   release(): void {
+    if (this.#released) return;
+    this.#released = true;
     removeRun(this.directory);
+    closeSync(this.#lockFd);
+  }
+
+  /** Leaves the VM on record for another to end. */
+  giveBack(): void {
+    if (this.#released) return;
+    this.#released = true;
     closeSync(this.#lockFd);
   }
 }

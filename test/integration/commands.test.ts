@@ -7,7 +7,10 @@ import { suite } from "../support/harness.js";
 import { cgroupMount, demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
 import { type RunningCommand, runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
 
-const test = suite("bulkhead ps, inspect, stop, gc, plan, doctor", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("bulkhead ps, inspect, stop, gc, plan, doctor", {
+  needs: ["root", "qemu", "user-namespaces"],
+  timeoutMs: 60_000,
+});
 let fixture: MachineFixture;
 
 test.before(async () => {
@@ -51,11 +54,21 @@ function pidOf(entry: Listed | undefined, id: string): number {
 test("ps lists a running VM; inspect finds nothing that differs; stop ends it with exit 0", async () => {
   const command = await startIdle("test-listed");
   const entry = await find("test-listed");
-  assert.equal(entry?.processes.map(({ id, role }) => [id, role]).sort(), [["disk0", "disk"], ["disk1", "disk"], ["net0", "net"], ["vmm", "vmm"]]);
+  assert.equal(entry?.processes.map(({ id, role }) => [id, role]).sort(), [
+    ["disk0", "disk"],
+    ["disk1", "disk"],
+    ["net0", "net"],
+    ["vmm", "vmm"],
+  ]);
   for (const { pid } of entry?.processes ?? []) assert.match(readFileSync(`/proc/${pid}/comm`, "utf8"), "qemu");
   const inspected = await runBulkhead(["inspect", "test-listed", "--json"], fixture);
   assert.is(inspected.exitCode, 0, inspected.stdout + inspected.stderr);
-  const report = JSON.parse(inspected.stdout) as { schemaVersion: number; vm: string; state: string; processes: { layers: Record<string, { status: string }> }[] };
+  const report = JSON.parse(inspected.stdout) as {
+    schemaVersion: number;
+    vm: string;
+    state: string;
+    processes: { layers: Record<string, { status: string }> }[];
+  };
   assert.is(report.schemaVersion, 1);
   assert.is(report.state, "running");
   for (const process of report.processes) assert.is(process.layers["seccomp"]?.status, "enforced");
@@ -130,13 +143,58 @@ test("onDeviceExit: pause keeps the VMM for an operator; stop then tells the cau
   assert.is(result.exitCode, 4, result.stderr);
 });
 
+test("SIGHUP to the launcher ends the VM in order, exit 0", async () => {
+  const command = await startIdle("test-hangup");
+  command.child.kill("SIGHUP");
+  assert.is((await command.finished).exitCode, 0);
+});
+
+test("stop --now does not wait for the guest", async () => {
+  const text = demoVmText({ name: "test-now", disks: "blank" }).replace("shutdownGraceMs: 200", "shutdownGraceMs: 20000");
+  await writeFile(join(fixture.directory, "test-now.yaml"), text);
+  const command = startBulkhead(["run", "test-now.yaml"], fixture);
+  await waitUntil(async () => (await find("test-now"))?.state === "running", "VM running");
+  const begin = Date.now();
+  assert.is((await runBulkhead(["stop", "test-now", "--now"], fixture)).exitCode, 0);
+  assert.ok(Date.now() - begin < 10_000);
+  await command.finished;
+});
+
+test("a reader of the launcher's output that goes away ends no VM", async () => {
+  await writeFile(join(fixture.directory, "test-pipe.yaml"), demoVmText({ name: "test-pipe", disks: "blank" }));
+  const command = startBulkhead(["run", "--verbose", "test-pipe.yaml"], fixture);
+  command.child.stdout?.destroy();
+  command.child.stderr?.destroy();
+  await waitUntil(async () => (await find("test-pipe"))?.state === "running", "VM running");
+  await runBulkhead(["stop", "test-pipe"], fixture);
+  assert.is((await command.finished).exitCode, 0);
+});
+
+test("inspect: a process that ended is reported, exit 1", async () => {
+  const command = await startIdle("test-gone", "onDeviceExit: pause");
+  process.kill(pidOf(await find("test-gone"), "net0"), "SIGKILL");
+  await waitUntil(async () => (await find("test-gone"))?.state === "paused", "VM paused");
+  const inspected = await runBulkhead(["inspect", "test-gone"], fixture);
+  assert.is(inspected.exitCode, 1);
+  assert.match(inspected.stdout, "net0, namespaces: planned running, observed ended");
+  await runBulkhead(["stop", "test-gone"], fixture);
+  await command.finished;
+});
+
 test("plan --json prints every process with its fds, and reserves nothing", async () => {
   await writeFile(join(fixture.directory, "plan.yaml"), demoVmText({ name: "test-plan", disks: "blank" }));
   const result = await runBulkhead(["plan", "plan.yaml", "--json"], fixture);
   assert.is(result.exitCode, 0, result.stderr);
-  const plan = JSON.parse(result.stdout) as { schemaVersion: number; vm: string; processes: { id: string; argv: string[]; fds: { fd: number }[] }[] };
+  const plan = JSON.parse(result.stdout) as {
+    schemaVersion: number;
+    vm: string;
+    processes: { id: string; argv: string[]; fds: { fd: number }[] }[];
+  };
   assert.is(plan.schemaVersion, 1);
-  assert.equal(plan.processes.map(({ id }) => id), ["disk0", "disk1", "net0", "vmm"]);
+  assert.equal(
+    plan.processes.map(({ id }) => id),
+    ["disk0", "disk1", "net0", "vmm"],
+  );
   assert.not.match(JSON.stringify(plan.processes.map(({ argv }) => argv)), "blank.img");
 });
 

@@ -22,7 +22,9 @@ async function startVmm(...more: string[]): Promise<StoppedVmm> {
   const [own, theirs] = addon.socketPair();
   const args = ["-nodefaults", "-no-user-config", "-display", "none", "-S", "-accel", "tcg", "-cpu", "max", "-m", "32M"];
   const monitorArgs = ["-chardev", `socket,id=monitor,fd=${MONITOR_FD}`, "-mon", "chardev=monitor,mode=control"];
-  const qemu = spawn("qemu-system-x86_64", [...args, "-machine", MACHINE, ...monitorArgs, ...more], { stdio: ["ignore", "ignore", "inherit", theirs] });
+  const qemu = spawn("qemu-system-x86_64", [...args, "-machine", MACHINE, ...monitorArgs, ...more], {
+    stdio: ["ignore", "ignore", "inherit", theirs],
+  });
   closeSync(theirs);
   const monitor = new QmpClient(own, "vmm");
   await monitor.open();
@@ -48,7 +50,9 @@ async function withVmm(more: readonly string[], check: (monitor: QmpClient) => P
 test("the planned machine holds nothing that is not on the list", () =>
   withVmm([], async (monitor) => {
     await verifyDeviceTree(monitor, "test");
-    assert.ok((await readDeviceTree(monitor)).includes("q35-pcihost"));
+    const types = await readDeviceTree(monitor);
+    // The second and third are children of devices, one level further down.
+    for (const type of ["q35-pcihost", "mch", "ISA"]) assert.ok(types.includes(type), type);
   }));
 
 for (const [name, device, said] of [

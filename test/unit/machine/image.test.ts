@@ -39,13 +39,19 @@ test.afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-function open(path: string, access: FileRequest["access"] = "r", roots: readonly string[] = [root]): OpenedFile {
+function open(path: string, access: FileRequest["access"] = "r", roots: readonly string[] | null = [root]): OpenedFile {
   const file = openTenantFile({ path, access, position: () => "web1.yaml:7:12" }, root, roots);
   opened.push(file);
   return file;
 }
 
-function assertRefused(path: string, code: string, answer: RegExp, access: FileRequest["access"] = "r", roots = [root]): void {
+function assertRefused(
+  path: string,
+  code: string,
+  answer: RegExp,
+  access: FileRequest["access"] = "r",
+  roots: readonly string[] | null = [root],
+): void {
   assert.throws(
     () => open(path, access, roots),
     (error: unknown) => {
@@ -198,6 +204,10 @@ test("the fd is not inherited by programs", () => {
   const flags = /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${open("a.img").fd}`, "utf8"))?.[1] ?? "0";
   // O_CLOEXEC: include/uapi/asm-generic/fcntl.h.
   assert.is(Number.parseInt(flags, 8) & 0o2000000, 0o2000000);
+});
+
+test("without any image root: refused with what to do", () => {
+  assertRefused("a.img", "stdin-needs-image-roots", /standard input.*imageRoots in the host file/, "r", null);
 });
 
 test.run();

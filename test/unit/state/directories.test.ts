@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { StateError } from "../../../src/errors/index.js";
-import { openDirectories } from "../../../src/state/index.js";
+import { ContentCache, openDirectories } from "../../../src/state/index.js";
 import { suite } from "../../support/harness.js";
 
 const test = suite("state directories");
@@ -28,10 +28,60 @@ test("a place that cannot be written is refused with what to do", () => {
     (error: unknown) => {
       assert.instance(error, StateError);
       assert.is((error as StateError).code, "state-unwritable");
-      assert.match((error as StateError).message, /mkdir: ENOTDIR.*BULKHEAD_STATE/);
+      assert.match((error as StateError).message, /mkdir: EEXIST.*BULKHEAD_STATE/);
       return true;
     },
   );
 });
 
+function assertUntrusted(act: () => unknown, answer: RegExp): void {
+  assert.throws(act, (error: unknown) => {
+    assert.instance(error, StateError);
+    assert.is((error as StateError).code, "state-untrusted");
+    assert.match((error as StateError).message, answer);
+    return true;
+  });
+}
+
+for (const name of ["", "/run", "/cache", "/log"]) {
+  test(`a directory that others may write is refused: BULKHEAD_STATE${name}`, () => {
+    openDirectories({ BULKHEAD_STATE: base });
+    for (const mode of [0o720, 0o702, 0o1777]) {
+      chmodSync(`${base}${name}`, mode);
+      assertUntrusted(() => openDirectories({ BULKHEAD_STATE: base }), new RegExp(`mode ${mode.toString(8)}`));
+    }
+    chmodSync(`${base}${name}`, 0o755);
+    openDirectories({ BULKHEAD_STATE: base });
+  });
+}
+
+test("a directory that is a link is refused", () => {
+  mkdirSync(`${base}/elsewhere`, { mode: 0o700 });
+  symlinkSync(`${base}/elsewhere`, `${base}/run`);
+  assertUntrusted(() => openDirectories({ BULKHEAD_STATE: base }), /it is no directory itself/);
+});
+
+test("results that others may write are neither read nor written", () => {
+  const store = new ContentCache(base);
+  store.put("kind", "content", 1);
+  assert.is(store.get("kind", "content"), 1);
+  chmodSync(`${base}/results`, 0o777);
+  assertUntrusted(() => store.get("kind", "content"), /mode 777/);
+  assertUntrusted(() => store.put("kind", "content", 2), /mode 777/);
+});
+
 test.run();
+
+const owned = suite("owners of state directories", { needs: ["root"] });
+
+owned("a directory of another user is refused", () => {
+  const other = mkdtempSync(join(tmpdir(), "bulkhead-state-"));
+  try {
+    chownSync(other, 12_345, 0);
+    assertUntrusted(() => openDirectories({ BULKHEAD_STATE: other }), /uid 12345 owns it/);
+  } finally {
+    rmSync(other, { recursive: true });
+  }
+});
+
+owned.run();

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import * as assert from "uvu/assert";
@@ -126,6 +126,35 @@ test("use: a uid that only a process which changed to it holds is in use", async
     child.stdin.end();
     await once(child, "close");
   }
+});
+
+test("use: gids of groups, of accounts, of /etc/subgid and of processes are in use", async () => {
+  const files = Object.fromEntries(["passwd", "group", "subuid", "subgid"].map((name) => [name, `${directories.base}/${name}`]));
+  writeFileSync(`${directories.base}/passwd`, "alice:x:1001:1002::/:/bin/sh\n");
+  writeFileSync(`${directories.base}/group`, "staff:x:1003:alice\n");
+  writeFileSync(`${directories.base}/subuid`, "alice:2000:10\n");
+  writeFileSync(`${directories.base}/subgid`, "alice:3000:10\n");
+  const change = "process.setgroups([543212]); process.setgid(543211); process.stdout.write('changed'); process.stdin.resume()";
+  const child = spawn(process.execPath, ["-e", change], { stdio: ["pipe", "pipe", "inherit"] });
+  try {
+    await once(child.stdout, "data");
+    const { used, delegated } = readUidUse(files as unknown as Parameters<typeof readUidUse>[0]);
+    for (const number of [1001, 1002, 1003, 543_211, 543_212]) assert.ok(used.has(number), String(number));
+    assert.equal(delegated, [
+      { first: 2000, last: 2009 },
+      { first: 3000, last: 3009 },
+    ]);
+  } finally {
+    child.stdin.end();
+    await once(child, "close");
+  }
+});
+
+test("reserved: a uid that is released meanwhile does not hide the others", () => {
+  const uid = reserveUid(directories, { first: 500_000, last: 500_000 }, OWNER);
+  // A name that is listed and cannot be read, as one that is gone.
+  symlinkSync("nowhere", `${directories.run}/uids/400000`);
+  assert.equal(reservedUids(directories, "web1"), [uid]);
 });
 
 test.run();

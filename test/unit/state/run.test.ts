@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import * as assert from "uvu/assert";
@@ -84,6 +84,21 @@ test("release: nothing of the run is left", () => {
   OwnedRun.claim(directories, VM).release();
   assert.equal(readdirSync(`${directories.run}/vms`), []);
   assert.is(findRun(directories, "web1"), null);
+});
+
+test("release: a second one closes nobody's fd, and an update touches nobody's record", () => {
+  const first = OwnedRun.claim(directories, VM);
+  first.release();
+  // The lowest free number: the one that the lock had.
+  const fd = openSync("/dev/null", "r");
+  const second = OwnedRun.claim(directories, VM);
+  first.release();
+  first.update({ state: "stopping" });
+  fstatSync(fd);
+  assert.is(findRun(directories, "web1")?.state, "starting");
+  assert.ok(first.released && !second.released);
+  closeSync(fd);
+  second.release();
 });
 
 test("claim: two processes never own one name at a time, and each gets its turn", async () => {

@@ -1,0 +1,115 @@
+import { readFileSync } from "node:fs";
+import * as assert from "uvu/assert";
+import type { ExitStatus } from "../../../src/kernel/index.js";
+import type { MachineProcess } from "../../../src/machine/machine_process.js";
+import { RunningMachine } from "../../../src/machine/running_machine.js";
+import { findRun, OwnedRun } from "../../../src/state/index.js";
+import { suite } from "../../support/harness.js";
+import { makeDirectories } from "../state/temporary_directories.js";
+
+const test = suite("how a running machine's end is judged", { timeoutMs: 10_000 });
+
+const SIGSYS: ExitStatus = { exitCode: null, signal: 31 };
+const KILLED: ExitStatus = { exitCode: null, signal: 9 };
+const CLEAN: ExitStatus = { exitCode: 0, signal: null };
+
+type Listener = (event: { event: string; data: Record<string, unknown> }) => void;
+
+/** A process that ends when the test says so, or is killed. */
+class PlayedProcess {
+  end: (status: ExitStatus) => void = () => {};
+  readonly ended = new Promise<ExitStatus>((resolve) => {
+    this.end = resolve;
+  });
+  readonly listeners: Listener[] = [];
+
+  get machineProcess(): MachineProcess {
+    const monitor = {
+      onEvent: (listener: Listener) => void this.listeners.push(listener),
+      execute: () => Promise.resolve({}),
+      close: () => {},
+    };
+    const confined = { pid: 0, ended: this.ended, kill: () => this.end(KILLED) };
+    return { confined, monitor, log: { lastWords: () => "" } } as unknown as MachineProcess;
+  }
+}
+
+let directories: ReturnType<typeof makeDirectories>;
+let vmm: PlayedProcess;
+let disk0: PlayedProcess;
+let run: OwnedRun;
+
+test.beforeEach(() => {
+  directories = makeDirectories();
+  vmm = new PlayedProcess();
+  disk0 = new PlayedProcess();
+  run = OwnedRun.claim(directories, { vm: "web1", shutdownGraceMs: 20 });
+});
+test.afterEach(() => directories.remove());
+
+function machine(onDeviceExit: "stop" | "pause" = "stop"): RunningMachine {
+  const processes = new Map([
+    ["disk0", disk0.machineProcess],
+    ["vmm", vmm.machineProcess],
+  ]);
+  const plan = { vm: "web1", onDeviceExit, shutdownGraceMs: 20 };
+  return new RunningMachine({ plan, verified: {}, run, directories, processes } as unknown as ConstructorParameters<
+    typeof RunningMachine
+  >[0]);
+}
+
+const events = () => readFileSync(`${directories.log}/events.jsonl`, "utf8");
+
+for (const [id, played] of [
+  ["vmm", () => vmm],
+  ["disk0", () => disk0],
+] as const) {
+  test(`SIGSYS of ${id} while the VM is stopped is an intrusion, logged, exit code 5`, async () => {
+    const started = machine();
+    void started.stop();
+    played().end(SIGSYS);
+    const ending = await started.ended;
+    assert.equal([ending.reason, ending.process, ending.exitCode], ["intrusion", id, 5]);
+    assert.match(
+      events(),
+      new RegExp(`"event":"intrusion","vm":"web1","process":"${id}","detail":"[^"]*\\\\"${id}\\\\" died of SIGSYS`),
+    );
+    assert.is(findRun(directories, "web1"), null);
+  });
+}
+
+test("SIGSYS of a device beside a VMM that ends on the guest's shutdown is an intrusion", async () => {
+  const started = machine();
+  for (const listener of vmm.listeners) listener({ event: "SHUTDOWN", data: { guest: true } });
+  vmm.end(CLEAN);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  disk0.end(SIGSYS);
+  assert.is((await started.ended).reason, "intrusion");
+});
+
+test("SIGSYS in a VM that is paused by an earlier death is an intrusion", async () => {
+  const started = machine("pause");
+  disk0.end(KILLED);
+  while (findRun(directories, "web1")?.state !== "paused") await new Promise((resolve) => setTimeout(resolve, 20));
+  vmm.end(SIGSYS);
+  const ending = await started.ended;
+  assert.equal([ending.reason, ending.process], ["intrusion", "vmm"]);
+});
+
+test("a VMM that dies of its own is logged", async () => {
+  const started = machine();
+  vmm.end({ exitCode: null, signal: 11 });
+  assert.is((await started.ended).reason, "vmm-died");
+  assert.match(events(), /"event":"death","vm":"web1","process":"vmm","detail":"[^}]*SIGSEGV/);
+});
+
+test("a guest's shutdown ends in order and logs no death", async () => {
+  const started = machine();
+  for (const listener of vmm.listeners) listener({ event: "SHUTDOWN", data: { guest: true } });
+  vmm.end(CLEAN);
+  disk0.end(CLEAN);
+  assert.is((await started.ended).reason, "guest-shutdown");
+  assert.not.match(events(), /"event":"(death|intrusion)"/);
+});
+
+test.run();
