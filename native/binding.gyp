@@ -9,7 +9,7 @@
         "core/landlock.cc",
         "core/mounts.cc",
         "core/open_files.cc",
-        "core/spawn.cc",
+        "core/spawn_confined.cc",
         "addon/addon.cc",
         "addon/files.cc",
         "addon/host.cc",

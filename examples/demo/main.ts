@@ -39,7 +39,9 @@ async function runDemo(directory: string): Promise<ExitCode> {
   const written = await checkWrittenSector(images.disk1);
   const { accel, accelWhy } = machine.plan.machine;
   process.stdout.write(`\nThe CPU ran in a process of its own with ${accel} (${accelWhy}).\n`);
-  process.stdout.write(`What the kernel said of each process before the guest's first instruction:\n\n${describeInspection(machine.verified)}`);
+  process.stdout.write(
+    `What the kernel said of each process before the guest's first instruction:\n\n${describeInspection(machine.verified)}`,
+  );
   process.stdout.write(`\nVM "${spec.name}" ended: ${escapeControls(ending.detail)}.\n`);
   process.stdout.write(`disk1, sector 9, read by the host: ${JSON.stringify(written.text)}, sum ${written.sum.toString(16)}`);
   process.stdout.write(

@@ -1,5 +1,5 @@
 // spawnConfined: reads the request, runs it on a thread of its own, answers by promise.
-#include "spawn.h"
+#include "spawn_confined.h"
 
 #include <array>
 #include <memory>

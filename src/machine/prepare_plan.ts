@@ -6,7 +6,7 @@ import { rootsDirectory } from "../sandbox/index.js";
 import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
 import { type Directories, readUidUse, releaseUids, reserveUid } from "../state/index.js";
 import { type FileRequest, imageRootsOf, type OpenedFile, openTenantFile } from "./image.js";
-import { type ResolvedRole, resolveRole } from "./resolved_role.js";
+import { type ResolvedRole, readPolicyFolder, resolveRole } from "./resolved_role.js";
 
 export interface PlanRequest {
   readonly spec: VmSpec;
@@ -91,7 +91,8 @@ export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
 async function resolveRoles(request: PlanRequest): Promise<Map<string, ResolvedRole>> {
   const roles = new Map<string, ResolvedRole>();
   const names = [...new Set(request.spec.devices.map((device) => device.role)), VMM_ID];
-  for (const role of names) roles.set(role, await resolveRole(request, role));
+  const folder = readPolicyFolder(request.policyFolder);
+  for (const role of names) roles.set(role, await resolveRole(request, role, folder));
   await requireModels(request.spec, roles);
   return roles;
 }

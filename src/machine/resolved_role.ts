@@ -19,17 +19,17 @@ interface CompiledRole {
 }
 
 /** Resolves a role: its policy from the folder, its filter from the policy, its files from the installation. */
-export async function resolveRole(request: PlanRequest, role: string): Promise<ResolvedRole> {
-  const { policy, filter } = await compileRole(request, role);
+export async function resolveRole(request: PlanRequest, role: string, folder: PolicyFolder): Promise<ResolvedRole> {
+  const { policy, filter } = await compileRole(request, role, folder);
   const files = policy.files.map(({ path, optional }) => ({ path, optional }));
   const inventory = await knownInventory(request.directories.cache, { ...request.qemu, files });
   return { inputs: { policy, inventory, filter }, filter: Buffer.from(filter.base64, "base64") };
 }
 
 /** The rooms that read policies and compile filters are loaded only when these files have not been seen before. */
-async function compileRole(request: PlanRequest, role: string): Promise<CompiledRole> {
+async function compileRole(request: PlanRequest, role: string, folder: PolicyFolder): Promise<CompiledRole> {
   const store = new ContentCache(request.directories.cache);
-  const content = JSON.stringify([role, findLibseccomp().identity, readFolder(request.policyFolder)]);
+  const content = JSON.stringify([role, findLibseccomp().identity, folder]);
   const kept = store.get("role", content) as CompiledRole | undefined;
   if (kept !== undefined) return kept;
   const [{ loadRolePolicy }, { compiledFilter }] = await Promise.all([
@@ -45,8 +45,11 @@ async function compileRole(request: PlanRequest, role: string): Promise<Compiled
   return compiled;
 }
 
-/** Every policy file with its text: any of them may be included. */
-function readFolder(folder: string): [string, string][] {
+/** Name and text of every policy file: any of them may be included. */
+export type PolicyFolder = readonly (readonly [name: string, text: string])[];
+
+/** Reads them all, once per launch. */
+export function readPolicyFolder(folder: string): PolicyFolder {
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".yaml"));
-  return names.sort().map((name) => [name, readFileSync(`${folder}/${name}`, "utf8")]);
+  return names.sort().map((name) => [name, readFileSync(`${folder}/${name}`, "utf8")] as const);
 }

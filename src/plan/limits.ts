@@ -115,7 +115,8 @@ function unlimitable(device: DeviceSpec): PlanError {
     code: "limits-unplaced",
     tried: `Cannot limit the I/O of device "${device.id}"`,
     subject: device.id,
-    answer: "its image lies on a file system without a block device of its own (tmpfs, overlay or network), and the kernel limits block devices",
+    answer:
+      "its image lies on a file system without a block device of its own (tmpfs, overlay or network), and the kernel limits block devices",
     remedy: "Move the image to a disk, or leave `limits` out.",
   });
 }

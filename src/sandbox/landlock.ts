@@ -17,7 +17,8 @@ function bitsOf(names: readonly string[], table: readonly { readonly name: strin
 export function openLandlockRuleset(plan: LandlockPlan, mounts: ChildMounts): number {
   const rules: { fd: number; access: bigint }[] = [];
   try {
-    for (const { path, access } of plan.rules) rules.push({ fd: openInMounts(mounts, path), access: bitsOf(access, LANDLOCK_FS_ACCESS) });
+    for (const { path, access } of plan.rules)
+      rules.push({ fd: openInMounts(mounts, path), access: bitsOf(access, LANDLOCK_FS_ACCESS) });
     return addon.makeLandlockRuleset({
       handledFs: bitsOf(plan.handledFs, LANDLOCK_FS_ACCESS),
       handledNet: bitsOf(plan.handledNet, LANDLOCK_NET_ACCESS),

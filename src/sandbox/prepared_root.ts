@@ -68,7 +68,8 @@ async function sealFile(place: string, file: ProgramInventory["files"][number]):
   const handle = await open(place, "r");
   try {
     const content = await handle.readFile();
-    if (createHash("sha256").update(content).digest("hex") !== file.sha256) throw new Error(`${file.source} changed while it was copied`);
+    if (createHash("sha256").update(content).digest("hex") !== file.sha256)
+      throw new Error(`${file.source} changed while it was copied`);
     await handle.chmod(file.mode);
     await handle.utimes(SEALED_MTIME_S, SEALED_MTIME_S);
     await handle.sync();

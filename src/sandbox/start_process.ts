@@ -92,7 +92,11 @@ function prepareSpawn(request: StartRequest, resources: ChildResources): SpawnRe
   const mounts = openChildMounts({ plan, rootPath: root.source, bootFiles: request.bootFiles, keep });
   const landlock = plan.landlock === null ? null : keep(openLandlockRuleset(plan.landlock, mounts));
   return {
-    operations: childOperations(plan, { ...mounts, landlock, manifest: request.manifest, launcherKeyring: addon.sessionKeyring() }, request.filter),
+    operations: childOperations(
+      plan,
+      { ...mounts, landlock, manifest: request.manifest, launcherKeyring: addon.sessionKeyring() },
+      request.filter,
+    ),
     argv: plan.argv,
     environment: Object.entries(plan.env).map(([name, value]) => `${name}=${value}`),
     namespaces: cloneFlags(plan),
@@ -136,7 +140,8 @@ const PROBED: Readonly<Record<string, string>> = {
 };
 
 function wordProbe(operation: ChildOperation | undefined, result: SpawnResult): string {
-  if (operation?.step === "expect-own-keyring") return result.error === 0 ? "it is the launcher's" : `keyctl: ${errorName(result.error)}`;
+  if (operation?.step === "expect-own-keyring")
+    return result.error === 0 ? "it is the launcher's" : `keyctl: ${errorName(result.error)}`;
   if (operation?.step === "expect-securebits") return `they are not 0x${operation.number?.toString(16)}`;
   const expected = operation?.number === 0n ? "success" : errorName(Number(operation?.number));
   return `expected ${expected}, observed ${result.error === 0 ? "success" : errorName(result.error)}`;

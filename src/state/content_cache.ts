@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { deserialize, serialize } from "node:v8";
 import { requireOwnDirectory } from "./directories.js";
 
 /** Entries kept before the cache starts anew; each is some KiB, and one is made per VM file and per change of policy. */
 const ENTRIES_MAX = 4096;
 
-/** Values of `bigint` survive JSON under this key, which no value of ours has. */
-const BIGINT_KEY = "$bigint";
+/** Bytes of SHA-256, which stand before the value. */
+const DIGEST_BYTES = 32;
 
 /**
  * Results of pure computations, by the content they were computed from and the code that computed them. A launch is
@@ -23,17 +24,16 @@ export class ContentCache {
 
   /** The kept result for this content, or undefined. Throws StateError "state-untrusted". */
   get(kind: string, content: string): unknown {
-    let entry: string;
+    let entry: Buffer;
     try {
       requireOwnDirectory(this.#directory);
-      entry = readFileSync(this.#path(kind, content), "utf8");
+      entry = readFileSync(this.#path(kind, content));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw error;
     }
-    const newline = entry.indexOf("\n");
-    const text = entry.slice(newline + 1);
-    return entry.slice(0, newline) === digest(text) ? JSON.parse(text, reviveBigint) : undefined;
+    const value = entry.subarray(DIGEST_BYTES);
+    return digest(value).equals(entry.subarray(0, DIGEST_BYTES)) ? deserialize(value) : undefined;
   }
 
   put(kind: string, content: string, value: unknown): void {
@@ -43,42 +43,40 @@ export class ContentCache {
       rmSync(this.#directory, { recursive: true });
       mkdirSync(this.#directory, { mode: 0o700 });
     }
-    const text = JSON.stringify(value, (_key, member: unknown) =>
-      typeof member === "bigint" ? { [BIGINT_KEY]: String(member) } : member,
-    );
+    // Structured clone: unlike JSON it keeps bigint, and reading it back takes a third of the time.
+    const bytes = serialize(value);
     const path = this.#path(kind, content);
     const aside = `${path}.${process.pid}`;
-    writeFileSync(aside, `${digest(text)}\n${text}`, { mode: 0o600 });
+    writeFileSync(aside, Buffer.concat([digest(bytes), bytes]), { mode: 0o600 });
     renameSync(aside, path);
   }
 
   #path(kind: string, content: string): string {
-    return `${this.#directory}/${digest(`${codeIdentity()}\n${kind}\n${content}`)}.json`;
+    return `${this.#directory}/${digest(`${codeIdentity()}\n${kind}\n${content}`).toString("hex")}`;
   }
 }
 
-function digest(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+function digest(content: string | Buffer): Buffer {
+  return createHash("sha256").update(content).digest();
 }
 
-function reviveBigint(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || !(BIGINT_KEY in value)) return value;
-  return BigInt((value as Record<string, string>)[BIGINT_KEY] as string);
-}
+/** Rooms whose code computes what is kept. */
+const COMPUTING_ROOMS = ["text", "spec", "policy", "seccomp", "kernel"];
 
 let knownIdentity: string | undefined;
 
-/** Changes with every build: names, sizes and times of all compiled files of ours. */
+/** Changes with every build of these rooms: names, sizes and times of their compiled files. */
 function codeIdentity(): string {
   if (knownIdentity !== undefined) return knownIdentity;
   const top = fileURLToPath(new URL("..", import.meta.url));
-  const files = readdirSync(top, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".js"))
-    .sort();
+  const files = COMPUTING_ROOMS.flatMap((room) => {
+    const names = readdirSync(`${top}${room}`, { recursive: true, encoding: "utf8" });
+    return names.filter((name) => name.endsWith(".js")).map((name) => `${room}/${name}`);
+  });
   const lines = files.map((name) => {
     const { size, mtimeMs } = statSync(`${top}${name}`);
     return `${name}:${size}:${mtimeMs}`;
   });
-  knownIdentity = digest(lines.join("\n"));
+  knownIdentity = digest(lines.sort().join("\n")).toString("hex");
   return knownIdentity;
 }

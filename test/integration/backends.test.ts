@@ -11,7 +11,10 @@ import { linksOfFds } from "../support/proc_reading.js";
 import { buildRoot } from "../support/repository.js";
 import { runBulkhead, waitUntil } from "../support/run_command.js";
 
-const test = suite("backends: images and private roots", { needs: ["root", "qemu", "qemu-img", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("backends: images and private roots", {
+  needs: ["root", "qemu", "qemu-img", "user-namespaces"],
+  timeoutMs: 60_000,
+});
 let fixture: MachineFixture;
 
 test.before(async () => {
@@ -22,13 +25,24 @@ test.afterEach(() => assert.equal(fixture.leftovers(), []));
 
 function convert(from: string, to: string, ...formats: [string, string]): void {
   const [source, target] = formats;
-  const done = spawnSync("qemu-img", ["convert", "-f", source, "-O", target, join(fixture.directory, from), join(fixture.directory, to)]);
+  const done = spawnSync("qemu-img", [
+    "convert",
+    "-f",
+    source,
+    "-O",
+    target,
+    join(fixture.directory, from),
+    join(fixture.directory, to),
+  ]);
   assert.is(done.status, 0, String(done.stderr));
 }
 
 test("qcow2: the guest reads and writes through the format layer of its device process", async () => {
   convert("disk1.img", "disk1.qcow2", "raw", "qcow2");
-  const text = demoVmText({ name: "test-qcow2", disks: "demo" }).replace("{file: disk1.img}", "{file: disk1.qcow2, format: qcow2}");
+  const text = demoVmText({ name: "test-qcow2", disks: "demo" }).replace(
+    "{file: disk1.img}",
+    "{file: disk1.qcow2, format: qcow2}",
+  );
   await writeFile(join(fixture.directory, "qcow2.yaml"), text);
   const result = await runBulkhead(["run", "qcow2.yaml"], fixture);
   assert.is(result.exitCode, 0, result.stderr);
@@ -104,7 +118,7 @@ tap.after(async () => {
 
 /** `bulkhead` inside the test's network namespace; `ip netns exec` would hide the cgroups by mounting /sys anew. */
 function inNamespace(...args: string[]) {
-  const command = ["--net=/run/netns/" + namespace, process.execPath, join(buildRoot, "src/cli/main.js"), ...args];
+  const command = [`--net=/run/netns/${namespace}`, process.execPath, join(buildRoot, "src/cli/main.js"), ...args];
   return spawn("nsenter", command, { cwd: fixture.directory, env: fixture.environment, stdio: ["ignore", "ignore", "pipe"] });
 }
 
@@ -126,12 +140,19 @@ tap("a tap goes to the network card's process and to no other; a second VM is to
   const running = inNamespace("run", "tap.yaml");
   const finished = endOf(running);
   const list = async () => {
-    const all = JSON.parse((await runBulkhead(["ps", "--json"], fixture)).stdout) as { vm: string; state: string; processes: { id: string; pid: number }[] }[];
+    const all = JSON.parse((await runBulkhead(["ps", "--json"], fixture)).stdout) as {
+      vm: string;
+      state: string;
+      processes: { id: string; pid: number }[];
+    }[];
     return all.find((entry) => entry.vm === "test-tap");
   };
   await waitUntil(async () => (await list())?.state === "running", "the VM running");
   const holders = (await list())?.processes.filter(({ pid }) => [...linksOfFds(pid).values()].includes("/dev/net/tun"));
-  assert.equal(holders?.map(({ id }) => id), ["net0"]);
+  assert.equal(
+    holders?.map(({ id }) => id),
+    ["net0"],
+  );
   await writeFile(join(fixture.directory, "busy.yaml"), tapVm("test-busy", "tap0"));
   const busy = await endOf(inNamespace("run", "busy.yaml"));
   assert.is(busy.exitCode, 3, busy.stderr);

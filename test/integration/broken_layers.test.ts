@@ -1,12 +1,15 @@
 import { chmodSync, closeSync, cpSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { BulkheadError, launch, type LaunchRequest } from "../../src/index.js";
+import { BulkheadError, type LaunchRequest, launch } from "../../src/index.js";
 import { addon, type ChildStep, type SpawnRequest } from "../../src/kernel/index.js";
 import { suite } from "../support/harness.js";
 import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
 
-const test = suite("a layer that is broken on purpose ends the launch", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("a layer that is broken on purpose ends the launch", {
+  needs: ["root", "qemu", "user-namespaces"],
+  timeoutMs: 60_000,
+});
 let fixture: MachineFixture;
 
 test.before(async () => {
@@ -18,7 +21,10 @@ type Alter = NonNullable<LaunchRequest["alterSpawn"]>;
 
 /** Leaves steps out of one process's list. */
 function without(...steps: ChildStep[]): Alter {
-  return alterOnly("disk1", (request) => ({ ...request, operations: request.operations.filter((one) => !steps.includes(one.step)) }));
+  return alterOnly("disk1", (request) => ({
+    ...request,
+    operations: request.operations.filter((one) => !steps.includes(one.step)),
+  }));
 }
 
 /** One process of four is enough: the others show that the right one is named. */
@@ -49,13 +55,16 @@ function assertVerified(error: BulkheadError, layer: string): void {
 }
 
 test("nothing broken: the same VM launches", async () => {
-  const machine = await launch(await fixture.request(demoVmText({ name: "test-whole", disks: "blank" }), { alterSpawn: (_, request) => request }));
+  const machine = await launch(
+    await fixture.request(demoVmText({ name: "test-whole", disks: "blank" }), { alterSpawn: (_, request) => request }),
+  );
   machine.kill();
   await machine.ended;
   assert.equal(fixture.leftovers(), []);
 });
 
-test("seccomp: no filter is loaded", async () => assertVerified(await failureOf("test-seccomp", without("seccomp-filter")), "seccomp"));
+test("seccomp: no filter is loaded", async () =>
+  assertVerified(await failureOf("test-seccomp", without("seccomp-filter")), "seccomp"));
 
 for (const [name, bit] of [
   ["net", 0x4000_0000n],
@@ -77,11 +86,18 @@ test("root: /dev is writable and holds one node more", async () => {
   const richer = alterOnly("disk1", (request) => {
     const user = Number(request.operations.find((one) => one.step === "user-id")?.number);
     const fd = addon.makeTmpfs({ sizeBytes: 65_536 });
-    for (const [name, minor] of [["null", 3], ["zero", 5], ["urandom", 9]] as const) {
+    for (const [name, minor] of [
+      ["null", 3],
+      ["zero", 5],
+      ["urandom", 9],
+    ] as const) {
       addon.makeNode({ directoryFd: fd, name, major: 1, minor, mode: 0o600, user, group: user });
     }
     // The Landlock domain knows the planned /dev only, and would end the process first.
-    return withoutLandlock({ ...request, operations: request.operations.map((one) => (one.path === "dev" ? { ...one, fd } : one)) });
+    return withoutLandlock({
+      ...request,
+      operations: request.operations.map((one) => (one.path === "dev" ? { ...one, fd } : one)),
+    });
   });
   const error = await failureOf("test-dev", richer);
   assertVerified(error, "root");
@@ -90,7 +106,10 @@ test("root: /dev is writable and holds one node more", async () => {
 });
 
 test("root: one more file stands in it", async () => {
-  const error = await failureOf("test-root", withCopiedRoot("extra", (root) => cpSync("/usr/bin/true", join(root, "usr/bin/true"))));
+  const error = await failureOf(
+    "test-root",
+    withCopiedRoot("extra", (root) => cpSync("/usr/bin/true", join(root, "usr/bin/true"))),
+  );
   assertVerified(error, "root");
   assert.match(error.message, "/usr/bin/true: not planned");
 });
@@ -185,7 +204,13 @@ test("dumpable: the program can be read by its uid", async () => {
 test("rlimits: none is set", async () => assertVerified(await failureOf("test-rlimits", without("resource-limit")), "rlimits"));
 
 test("cgroup: the process stays in the launcher's group", async () =>
-  assertVerified(await failureOf("test-cgroup", alterOnly("disk1", (request) => ({ ...request, cgroupFd: -1 }))), "cgroup"));
+  assertVerified(
+    await failureOf(
+      "test-cgroup",
+      alterOnly("disk1", (request) => ({ ...request, cgroupFd: -1 })),
+    ),
+    "cgroup",
+  ));
 
 test("host name: the step has no capability left to work with", async () => {
   const late = alterOnly("disk1", (request) => {

@@ -30,7 +30,10 @@ test("demo, TCG: firmware boots from disk0, the guest reads both disks, writes d
 });
 
 test("disk1 read-only: the guest's write is refused and disk1 is unchanged", async () => {
-  const text = demoVmText({ name: "test-readonly", disks: "demo" }).replace("{file: disk1.img}", "{file: disk1.img, readOnly: true}");
+  const text = demoVmText({ name: "test-readonly", disks: "demo" }).replace(
+    "{file: disk1.img}",
+    "{file: disk1.img, readOnly: true}",
+  );
   await buildDemoImages(fixture.directory, join(repositoryRoot, "native/build/boot"));
   const result = await runDemo("test-readonly", text);
   assert.not.match(result.stdout, "read back, same");

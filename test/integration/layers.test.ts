@@ -5,7 +5,10 @@ import { suite } from "../support/harness.js";
 import { cgroupMount, demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
 import { filesBelow, limitOf, linksOfFds, mountsOf, namespaceOf, statusOfThreads } from "../support/proc_reading.js";
 
-const test = suite("every layer, by the tests' own reading of /proc", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("every layer, by the tests' own reading of /proc", {
+  needs: ["root", "qemu", "user-namespaces"],
+  timeoutMs: 60_000,
+});
 let fixture: MachineFixture;
 let machine: RunningMachine;
 let processes: { id: string; pid: number; uid: number }[];
@@ -30,7 +33,10 @@ function expectEverywhere(field: string, expected: string): void {
 }
 
 test("four processes run: two disks, a network card, the VMM", () => {
-  assert.equal(processes.map(({ id }) => id), ["disk0", "disk1", "net0", "vmm"]);
+  assert.equal(
+    processes.map(({ id }) => id),
+    ["disk0", "disk1", "net0", "vmm"],
+  );
   for (const { pid } of processes) assert.match(readFileSync(`/proc/${pid}/comm`, "utf8"), "qemu-system-x86");
 });
 
@@ -72,7 +78,9 @@ test("no_new_privs: set for every thread", () => expectEverywhere("NoNewPrivs", 
 
 test("session: a session of its own, without a terminal", () => {
   for (const { pid } of processes) {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /, "").split(" ");
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ");
     // Fields 6 and 7 of proc_pid_stat(5): session and terminal.
     assert.is(fields[3], String(pid));
     assert.is(fields[4], "0");
@@ -88,7 +96,10 @@ test("root: two mounts, read-only; the program is executable and not readable; n
     const files = filesBelow(`/proc/${pid}/root`);
     assert.is(files.get("/usr/bin/qemu-system-x86_64"), 0o111);
     const programs = [...files].filter(([, mode]) => (mode & 0o111) !== 0).map(([path]) => path);
-    assert.equal(programs.filter((path) => !path.includes("ld-linux")), ["/usr/bin/qemu-system-x86_64"]);
+    assert.equal(
+      programs.filter((path) => !path.includes("ld-linux")),
+      ["/usr/bin/qemu-system-x86_64"],
+    );
     assert.not.ok([...files.keys()].some((path) => path.endsWith(".img")));
     assert.is(readlinkSync(`/proc/${pid}/cwd`), "/");
   }
@@ -134,13 +145,17 @@ test("rlimits: hard equals soft, core is 1, no message queues", () => {
 
 test("cgroup: a leaf of its own below the VM's group", () => {
   if (cgroupMount() === null) throw new Error("this host has no cgroup v2; the layer must say unavailable");
-  for (const { id, pid } of processes) assert.match(readFileSync(`/proc/${pid}/cgroup`, "utf8"), `0::/bulkhead/test-layers/${id}\n`);
+  for (const { id, pid } of processes)
+    assert.match(readFileSync(`/proc/${pid}/cgroup`, "utf8"), `0::/bulkhead/test-layers/${id}\n`);
 });
 
 test("the launcher holds no end of a channel: every socket it has belongs to a monitor or the console", () => {
   const own = [...linksOfFds(process.pid).values()].filter((link) => link.startsWith("socket:"));
   const theirs = new Set(processes.flatMap(({ pid }) => [...linksOfFds(pid).values()]));
-  assert.equal(own.filter((link) => theirs.has(link)), []);
+  assert.equal(
+    own.filter((link) => theirs.has(link)),
+    [],
+  );
 });
 
 test("what the launch verified says the same: every layer of the plan at its planned status, no difference", () => {

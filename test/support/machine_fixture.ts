@@ -1,5 +1,5 @@
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildDemoImages } from "../../examples/demo/images.js";
@@ -76,7 +76,9 @@ function listed(path: string): string[] {
 
 /** Where cgroup v2 is mounted, by this test's own reading. */
 export function cgroupMount(): string | null {
-  const line = readFileSync("/proc/mounts", "utf8").split("\n").find((mount) => mount.split(" ")[2] === "cgroup2");
+  const line = readFileSync("/proc/mounts", "utf8")
+    .split("\n")
+    .find((mount) => mount.split(" ")[2] === "cgroup2");
   return line?.split(" ")[1] ?? null;
 }
 

@@ -43,13 +43,18 @@ export function filesBelow(directory: string, prefix = ""): Map<string, number> 
 
 /** Soft and hard limit by the kernel's name for it. */
 export function limitOf(pid: number, name: string): [string, string] {
-  const line = readFileSync(`/proc/${pid}/limits`, "utf8").split("\n").find((candidate) => candidate.startsWith(name)) ?? "";
+  const line =
+    readFileSync(`/proc/${pid}/limits`, "utf8")
+      .split("\n")
+      .find((candidate) => candidate.startsWith(name)) ?? "";
   const [soft, hard] = line.slice(name.length).trim().split(/\s+/);
   return [soft ?? "", hard ?? ""];
 }
 
 /** Where each mount stands, with its options. */
 export function mountsOf(pid: number): Map<string, string[]> {
-  const lines = readFileSync(`/proc/${pid}/mounts`, "utf8").split("\n").filter((line) => line !== "");
+  const lines = readFileSync(`/proc/${pid}/mounts`, "utf8")
+    .split("\n")
+    .filter((line) => line !== "");
   return new Map(lines.map((line) => [line.split(" ")[1] ?? "", (line.split(" ")[3] ?? "").split(",")]));
 }

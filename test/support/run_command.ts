@@ -19,7 +19,10 @@ export interface RunningCommand {
 }
 
 /** Starts `bulkhead` with arguments, as a user would, without standard input. */
-export function startBulkhead(args: readonly string[], options: { readonly environment: NodeJS.ProcessEnv; readonly directory: string }): RunningCommand {
+export function startBulkhead(
+  args: readonly string[],
+  options: { readonly environment: NodeJS.ProcessEnv; readonly directory: string },
+): RunningCommand {
   const child = spawn(process.execPath, [join(buildRoot, "src/cli/main.js"), ...args], {
     cwd: options.directory,
     env: options.environment,
@@ -36,7 +39,10 @@ export function startBulkhead(args: readonly string[], options: { readonly envir
 }
 
 /** Runs `bulkhead` to its end. */
-export function runBulkhead(args: readonly string[], options: { readonly environment: NodeJS.ProcessEnv; readonly directory: string }): Promise<CommandResult> {
+export function runBulkhead(
+  args: readonly string[],
+  options: { readonly environment: NodeJS.ProcessEnv; readonly directory: string },
+): Promise<CommandResult> {
   return startBulkhead(args, options).finished;
 }
 

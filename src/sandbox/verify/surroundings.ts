@@ -67,7 +67,11 @@ export function compareBoot(plan: ProcessPlan, observed: ObservedProcess, compar
 export function compareRootDirectory(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): void {
   const source = plan.root.find((entry) => entry.target === "/")?.source ?? "";
   const [planned, actual] = [source, `/proc/${observed.pid}/root/.`].map((path) => statSync(path, { throwIfNoEntry: false }));
-  comparison.expect("root", `${source} is inode ${planned?.dev}:${planned?.ino}`, `${source} is inode ${actual?.dev}:${actual?.ino}`);
+  comparison.expect(
+    "root",
+    `${source} is inode ${planned?.dev}:${planned?.ino}`,
+    `${source} is inode ${actual?.dev}:${actual?.ino}`,
+  );
 }
 
 function compareNodes(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): void {

@@ -27,7 +27,8 @@ function compareThread(plan: ProcessPlan, thread: ObservedThread, comparison: Co
   comparison.expect("uid", `${where}uids ${repeat(plan.uid)}`, `${where}uids ${thread.uids.join(" ")}`);
   comparison.expect("uid", `${where}gids ${repeat(plan.gid)}`, `${where}gids ${thread.gids.join(" ")}`);
   comparison.expect("uid", `${where}umask ${plan.umask.toString(8).padStart(4, "0")}`, `${where}umask ${thread.umask}`);
-  for (const part of thread.apart) comparison.note(layerOf(part), `${where}shares its ${part} with its process`, "has one of its own");
+  for (const part of thread.apart)
+    comparison.note(layerOf(part), `${where}shares its ${part} with its process`, "has one of its own");
   comparison.expect("uid", `${where}no supplementary groups`, `${where}${groupsOf(thread)}`);
 }
 
@@ -49,7 +50,11 @@ function layerOf(part: ThreadPart): Layer {
 
 /** A session of its own, so that no terminal and no job control of the launcher's reaches it. */
 export function compareSession(observed: ObservedProcess, comparison: Comparison): void {
-  comparison.expect("namespaces", `session ${observed.pid}, no terminal`, `session ${observed.session}, ${wordTerminal(observed.terminal)}`);
+  comparison.expect(
+    "namespaces",
+    `session ${observed.pid}, no terminal`,
+    `session ${observed.session}, ${wordTerminal(observed.terminal)}`,
+  );
 }
 
 function wordTerminal(terminal: number): string {

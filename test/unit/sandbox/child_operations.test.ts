@@ -12,7 +12,8 @@ const FDS: ChildFds = {
   root: 20,
   dev: 21,
   boot: 22,
-  landlock: 23, launcherKeyring: 7n,
+  landlock: 23,
+  launcherKeyring: 7n,
   manifest: new Map([0, 1, 2, 3, 4, 5].map((number) => [number, number + 30])),
 };
 

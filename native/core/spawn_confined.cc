@@ -1,4 +1,4 @@
-#include "spawn.h"
+#include "spawn_confined.h"
 
 #include <fcntl.h>
 #include <linux/prctl.h>
