@@ -66,7 +66,7 @@ export function compareBoot(plan: ProcessPlan, observed: ObservedProcess, compar
 /** The root of the live process and the prepared directory are one inode. */
 export function compareRootDirectory(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): void {
   const source = plan.root.find((entry) => entry.target === "/")?.source ?? "";
-  const [planned, actual] = [source, `/proc/${observed.pid}/root/.`].map((path) => statSync(path, { throwIfNoEntry: false }));
+  const [planned, actual] = [source, `/proc/${observed.pid}/root/`].map((path) => statSync(path, { throwIfNoEntry: false }));
   comparison.expect(
     "root",
     `${source} is inode ${planned?.dev}:${planned?.ino}`,
