@@ -6,8 +6,10 @@ import type { LaunchPlan, ProcessPlan } from "../src/plan/index.js";
 import {
   type ConfinedProcess,
   createVmCgroup,
+  openSession,
   prepareRoot,
   removeCgroup,
+  type Session,
   startProcess,
   verifyMachine,
 } from "../src/sandbox/index.js";
@@ -24,15 +26,23 @@ export class ConfinedProgram {
   readonly #plan: ProcessPlan;
   readonly #inventory: ProgramInventory;
   readonly #filter: Buffer;
+  readonly #session: Session;
 
-  private constructor(parts: { machine: LaunchPlan; plan: ProcessPlan; inventory: ProgramInventory; filter: Buffer }) {
+  private constructor(parts: {
+    machine: LaunchPlan;
+    plan: ProcessPlan;
+    inventory: ProgramInventory;
+    filter: Buffer;
+    session: Session;
+  }) {
     this.#machine = parts.machine;
     this.#plan = parts.plan;
     this.#inventory = parts.inventory;
     this.#filter = parts.filter;
+    this.#session = parts.session;
   }
 
-  /** Prepares what a launch prepares once: the root, the filter, the VM's group. `image` is any file, for the plan to name. */
+  /** Prepares what a launch prepares once: the root, the filter, the VM's group and session. `image` is any file, for the plan to name. */
   static async prepare(
     workshop: Workshop,
     command: readonly [string, ...string[]],
@@ -54,7 +64,8 @@ export class ConfinedProgram {
     };
     if (machine.cgroup !== null) createVmCgroup(machine.cgroup);
     const filter = await filterOfRole(request, template.role);
-    return new ConfinedProgram({ machine: { ...machine, processes: [plan] }, plan, inventory, filter });
+    const session = openSession(machine);
+    return new ConfinedProgram({ machine: { ...machine, processes: [plan] }, plan, inventory, filter, session });
   }
 
   /** From the start to the exit reaped and the process's group removed. */
@@ -75,7 +86,7 @@ export class ConfinedProgram {
       try {
         await promisify(read)(log, Buffer.alloc(1), 0, 1, null);
         const { held } = manifest;
-        verifyMachine(this.#machine, [{ plan: this.#plan, pid: confined.pid, inventory: this.#inventory, held }]);
+        verifyMachine(this.#machine, [{ ...confined, inventory: this.#inventory, held }]);
       } finally {
         closeSync(log);
       }
@@ -83,12 +94,13 @@ export class ConfinedProgram {
   }
 
   async close(): Promise<void> {
+    this.#session.close();
     if (this.#machine.cgroup !== null) await removeCgroup(this.#machine.cgroup.path);
   }
 
   async #run(use: (confined: ConfinedProcess, manifest: Manifest) => Promise<void>): Promise<void> {
     const manifest = new Manifest(this.#plan, null);
-    const start = { plan: this.#plan, manifest: manifest.places, filter: this.#filter, bootFiles: [], coreGroup: null };
+    const start = { plan: this.#plan, manifest: manifest.places, filter: this.#filter, bootFiles: [], session: this.#session };
     const confined = await startProcess(start);
     try {
       await use(confined, manifest);

@@ -21,8 +21,8 @@ const GOAL = `at most ${RATIO_MAX} of bwrap`;
 async function run(workshop: Workshop): Promise<Result[]> {
   await writeFile(join(workshop.directory, "empty.img"), "");
   const once = await ConfinedProgram.prepare(workshop, ["/usr/bin/true"], { number: 0, image: "empty.img" });
-  const bare = new LineProgram([benchProgram("spawn_timer"), "/usr/bin/true"]);
-  const bwrap = new LineProgram([benchProgram("spawn_timer"), ...PEER]);
+  const bare = await LineProgram.start([benchProgram("spawn_timer"), "/usr/bin/true"]);
+  const bwrap = await LineProgram.start([benchProgram("spawn_timer"), ...PEER]);
   try {
     const times = await interleave(
       { rounds: ROUNDS, pauseMs: PAUSE_MS },

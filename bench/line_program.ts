@@ -1,36 +1,85 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, createReadStream, createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
+import { addon } from "../src/kernel/index.js";
+import type { Session } from "../src/sandbox/index.js";
+
+/** Longest wait for exec, in ms. */
+const EXEC_DEADLINE_MS = 10_000;
+/** The first fd behind the standard ones. */
+const FIRST_INHERITED_FD = 3;
 
 /** A program that answers each line on its stdin with one line on its stdout. */
 export class LineProgram {
-  readonly #child: ChildProcess;
+  readonly #name: string;
+  readonly #input: Writable;
   readonly #answers: AsyncIterator<string>;
-  readonly #unstartable: Promise<never>;
+  readonly #ended: Promise<unknown>;
+
+  private constructor(name: string, parts: { input: Writable; output: Readable; ended: Promise<unknown> }) {
+    this.#name = name;
+    this.#input = parts.input;
+    this.#ended = parts.ended;
+    // A program that ended takes no more questions; that it ended shows on its output.
+    this.#input.on("error", () => {});
+    this.#answers = createInterface({ input: parts.output })[Symbol.asyncIterator]();
+  }
 
   /** `inherited`: fds of ours that become its fds 3 and up. */
-  constructor(command: readonly string[], inherited: readonly number[] = []) {
-    const [program, ...args] = command;
-    this.#child = spawn(program as string, args, { stdio: ["pipe", "pipe", "inherit", ...inherited] });
-    this.#unstartable = new Promise((_, reject) => this.#child.once("error", reject));
-    // Whoever asks next hears of it; until then nobody waits.
-    this.#unstartable.catch(() => {});
-    // A program that ended takes no more questions; that it ended shows on its stdout.
-    this.#child.stdin?.on("error", () => {});
-    this.#answers = createInterface({ input: this.#child.stdout as Readable })[Symbol.asyncIterator]();
+  static async start(command: readonly string[], inherited: readonly number[] = []): Promise<LineProgram> {
+    const [program, ...args] = command as [string, ...string[]];
+    const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit", ...inherited] });
+    const ended = once(child, "exit");
+    await once(child, "spawn");
+    return new LineProgram(program, { input: child.stdin as Writable, output: child.stdout as Readable, ended });
+  }
+
+  /** The same, in the session of a VM and nothing else taken from it. */
+  static async startIn(session: Session, command: readonly string[], inherited: readonly number[] = []): Promise<LineProgram> {
+    const [program] = command as [string, ...string[]];
+    const [questions, input] = addon.pipePair();
+    const [output, answers] = addon.pipePair();
+    const places = [questions, answers, 2, ...inherited];
+    const started = await addon.spawnConfined({
+      operations: [
+        ...places.map((fd, number) => ({ step: "place-fd", fd, number: BigInt(number) }) as const),
+        { step: "close-other-fds", number: BigInt(FIRST_INHERITED_FD + inherited.length - 1) },
+        { step: "default-signals" },
+        { step: "exec", path: program },
+      ],
+      argv: command,
+      environment: [],
+      session: session.native,
+      namespaces: 0n,
+      networkSocket: -1,
+      cgroupFd: -1,
+      userMap: "",
+      groupMap: "",
+      deadlineMs: EXEC_DEADLINE_MS,
+    });
+    closeSync(questions);
+    closeSync(answers);
+    if (started.failed) throw new Error(`cannot start ${program}: ${JSON.stringify(started)}`);
+    const { pidfd } = started;
+    const ended = addon.waitExit({ pidfd, keepAlive: true }).finally(() => closeSync(pidfd));
+    return new LineProgram(program, {
+      input: createWriteStream("", { fd: input }),
+      output: createReadStream("", { fd: output }),
+      ended,
+    });
   }
 
   async ask(question: string): Promise<string> {
-    (this.#child.stdin as Writable).write(`${question}\n`);
-    const answer = await Promise.race([this.#answers.next(), this.#unstartable]);
-    if (answer.done === true) throw new Error(`${this.#child.spawnfile} ended instead of answering; its stderr says why`);
+    this.#input.write(`${question}\n`);
+    const answer = await this.#answers.next();
+    if (answer.done === true) throw new Error(`${this.#name} ended instead of answering; its stderr says why`);
     return answer.value;
   }
 
   async end(): Promise<void> {
-    if (this.#child.pid === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
-    (this.#child.stdin as Writable).end();
-    await ended;
+    this.#input.end();
+    await this.#ended;
   }
 }

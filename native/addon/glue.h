@@ -3,10 +3,12 @@
 
 #include <napi.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "kernel_result.h"
+#include "session.h"
 
 namespace bulkhead {
 
@@ -25,10 +27,14 @@ Napi::Object options_of(const Napi::CallbackInfo& info);
 // The value of a successful result; throws the kernel's answer otherwise.
 Napi::Value number_or_throw(Napi::Env env, const KernelResult& result);
 
+// Member `session`: what openSession returned and nobody has closed.
+std::shared_ptr<Session> session_of(const Napi::Object& options);
+
 void export_files(Napi::Env env, Napi::Object exports);
 void export_host(Napi::Env env, Napi::Object exports);
 void export_mounts(Napi::Env env, Napi::Object exports);
 void export_processes(Napi::Env env, Napi::Object exports);
+void export_session(Napi::Env env, Napi::Object exports);
 void export_spawn(Napi::Env env, Napi::Object exports);
 
 }  // namespace bulkhead

@@ -19,7 +19,7 @@ struct NamedStep {
 
 // The names that plans and failures use.
 constexpr std::array named_steps{
-    NamedStep{"new-session", Step::new_session},
+    NamedStep{"process-group", Step::process_group},
     NamedStep{"session-keyring", Step::session_keyring},
     NamedStep{"umask", Step::umask},
     NamedStep{"cgroup-namespace", Step::cgroup_namespace},
@@ -95,8 +95,8 @@ std::unique_ptr<Request> read_request(const Napi::Object& options) {
   spawn.cgroup_fd = get_int(options, "cgroupFd");
   spawn.user_map = get_string(options, "userMap");
   spawn.group_map = get_string(options, "groupMap");
-  spawn.core_share_pid = get_int(options, "coreSharePid");
-  spawn.core_create = get_bool(options, "coreCreate");
+  spawn.session = session_of(options);
+  spawn.network_socket = get_int(options, "networkSocket");
   spawn.deadline_ms = get_int(options, "deadlineMs");
   return request;
 }

@@ -121,8 +121,8 @@ bool met(long result, std::uint64_t expected_errno) { return -result == static_c
 long perform(const ChildOperation& op, const ChildProgram& program, bool& expectation_failed) {
   const long number = static_cast<long>(op.number);
   switch (op.step) {
-    case Step::new_session:
-      return raw_syscall(SYS_setsid);
+    case Step::process_group:
+      return raw_syscall(SYS_setpgid, 0, 0);
     case Step::session_keyring:
       return raw_syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
     case Step::umask:

@@ -10,7 +10,7 @@
 namespace bulkhead {
 
 enum class Step : std::uint32_t {
-  new_session,         // setsid: no controlling terminal, a process group of its own.
+  process_group,       // setpgid: a group of its own, so that nothing signals it together with another process.
   session_keyring,     // keyctl(JOIN_SESSION_KEYRING, NULL): an anonymous keyring instead of the launcher's.
   umask,               // number = mask.
   cgroup_namespace,    // unshare(CLONE_NEWCGROUP). Requires: already in its own cgroup, which becomes the root it sees.

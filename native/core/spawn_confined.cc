@@ -1,28 +1,22 @@
 #include "spawn_confined.h"
 
 #include <fcntl.h>
-#include <linux/prctl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 
-#include "clone3.h"
+#include "network_namespace.h"
 #include "raw_syscall.h"
 #include "unique_fd.h"
 
 namespace bulkhead {
 namespace {
 
-// The child's stack before exec. run_child and its callees use less than 2 KiB; the rest is room for the compiler.
-constexpr std::size_t stack_bytes = 64 * 1024;
-constexpr std::size_t guard_bytes = 4096;
 // Fds that the child must move to their places come from above the manifest, so that no place is taken before its turn.
 constexpr int above_manifest = 256;
 
@@ -32,44 +26,6 @@ SpawnResult failure_of(const char* call, int error) {
   result.call = call;
   result.error = error;
   return result;
-}
-
-class ChildStack {
- public:
-  ChildStack() {
-    void* memory =
-        mmap(nullptr, stack_bytes + guard_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (memory == MAP_FAILED) return;
-    base_ = static_cast<char*>(memory);
-    mprotect(base_, guard_bytes, PROT_NONE);
-  }
-  ~ChildStack() {
-    if (base_ != nullptr) munmap(base_, stack_bytes + guard_bytes);
-  }
-  ChildStack(const ChildStack&) = delete;
-  ChildStack& operator=(const ChildStack&) = delete;
-  char* start() const { return base_ == nullptr ? nullptr : base_ + guard_bytes; }
-
- private:
-  char* base_ = nullptr;
-};
-
-// The signals of a process that shares our memory must not run our handlers: block all, the child unblocks after it has
-// reset its dispositions. The thread ends with the spawn, so nothing is restored.
-void block_signals() {
-  const std::uint64_t all = ~0ULL;
-  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, as_argument(&all), 0, sizeof(all));
-}
-
-// Credentials are per thread in the kernel; the raw call changes only this one, and the child inherits it. It cannot be
-// done in the child: inside a user namespace where setgroups is denied it is denied to us as well.
-const char* drop_supplementary_groups() { return raw_syscall(SYS_setgroups, 0, 0) < 0 ? "setgroups" : nullptr; }
-
-// A cookie passes from a thread to what it clones.
-long take_core_cookie(const SpawnRequest& request) {
-  if (request.core_create) return raw_syscall(SYS_prctl, PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, PR_SCHED_CORE_SCOPE_THREAD);
-  if (request.core_share_pid == 0) return 0;
-  return raw_syscall(SYS_prctl, PR_SCHED_CORE, PR_SCHED_CORE_SHARE_FROM, request.core_share_pid, PR_SCHED_CORE_SCOPE_THREAD);
 }
 
 int write_file(int pid, const char* name, const std::string& content) {
@@ -155,10 +111,6 @@ void end_child(const SpawnResult& child) {
 }  // namespace
 
 SpawnResult spawn_confined(const SpawnRequest& request) {
-  block_signals();
-  if (const char* call = drop_supplementary_groups(); call != nullptr) return failure_of(call, EPERM);
-  if (long r = take_core_cookie(request); r < 0) return failure_of("prctl PR_SCHED_CORE", static_cast<int>(-r));
-
   UniqueFd go_read, go_write, status_read, status_write;
   if (!make_pipe(go_read, go_write) || !make_pipe(status_read, status_write)) return failure_of("pipe2", errno);
   // The status pipe must not sit where a manifest fd goes.
@@ -173,7 +125,7 @@ SpawnResult spawn_confined(const SpawnRequest& request) {
 
   const std::vector<char*> argv = pointers_to(request.argv);
   const std::vector<char*> envp = pointers_to(request.environment);
-  const ChildStack stack;
+  const CloneStack stack;
   if (stack.start() == nullptr) return failure_of("mmap", ENOMEM);
   std::uint32_t progress = 0;
   ChildProgram program{operations.data(), operations.size(), argv.data(),       envp.data(), go_read.get(),
@@ -182,23 +134,27 @@ SpawnResult spawn_confined(const SpawnRequest& request) {
   int pidfd = -1;
   clone_args args{};
   // CLONE_VM: copying the page tables of a JavaScript engine costs more than all namespaces together. Not CLONE_VFORK:
-  // this thread must write the id maps, and answer the child's notified calls, while the child runs.
+  // the id maps must be written, and the session must clone others, while the child runs.
   args.flags = CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | request.namespaces;
   args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-  args.exit_signal = SIGCHLD;
   args.stack = reinterpret_cast<std::uint64_t>(stack.start());
-  args.stack_size = stack_bytes;
+  args.stack_size = CloneStack::size();
   if (request.cgroup_fd >= 0) {
     args.flags |= CLONE_INTO_CGROUP;
     args.cgroup = static_cast<std::uint64_t>(request.cgroup_fd);
   }
-  const long pid = bulkhead_clone3(&args, sizeof args, enter_child, &program);
-  if (pid < 0) return failure_of("clone3", static_cast<int>(-pid));
+  const KernelResult network =
+      request.network_socket < 0 ? own_network_namespace() : take_network_namespace(request.network_socket);
+  if (!network.ok()) return failure_of(network.call, network.error);
+  UniqueFd network_fd(static_cast<int>(network.value));
+  const KernelResult cloned = request.session->clone(args, network_fd.get(), enter_child, &program);
+  if (!cloned.ok()) return failure_of(cloned.call, cloned.error);
+  network_fd.reset();
   high_status.reset();
   go_read.reset();
 
   SpawnResult child;
-  child.pid = static_cast<int>(pid);
+  child.pid = static_cast<int>(cloned.value);
   child.pidfd = pidfd;
   SpawnResult outcome = write_id_maps(child.pid, request);
   if (!outcome.failed) {

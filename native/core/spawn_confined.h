@@ -1,10 +1,12 @@
 // Starting one confined process: clone into fresh namespaces and a cgroup, write its id maps, let it run its operations.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "child_operation.h"
+#include "session.h"
 
 namespace bulkhead {
 
@@ -12,13 +14,13 @@ struct SpawnRequest {
   std::vector<ChildOperation> operations;  // Paths and data point to memory that the caller keeps.
   std::vector<std::string> argv;
   std::vector<std::string> environment;
-  std::uint64_t namespaces = 0;  // CLONE_NEW*; the cgroup namespace is an operation of the child.
-  int cgroup_fd = -1;            // Directory of a v2 cgroup, or -1 to stay in the launcher's.
-  std::string user_map;          // Content of /proc/PID/uid_map; empty without CLONE_NEWUSER.
+  std::shared_ptr<Session> session;  // What the child is cloned from.
+  std::uint64_t namespaces = 0;      // CLONE_NEW*, without the network's; the cgroup namespace is an operation of the child.
+  int network_socket = -1;           // From begin_network_namespace, or -1 to stay in the launcher's.
+  int cgroup_fd = -1;                // Directory of a v2 cgroup, or -1 to stay in the launcher's.
+  std::string user_map;              // Content of /proc/PID/uid_map; empty without CLONE_NEWUSER.
   std::string group_map;
-  int core_share_pid = 0;    // A process whose core-scheduling cookie to share; 0: none.
-  bool core_create = false;  // Make a new core-scheduling cookie for this process.
-  int deadline_ms = 10000;   // Longest wait for exec.
+  int deadline_ms = 10000;  // Longest wait for exec.
 };
 
 struct SpawnResult {
@@ -34,8 +36,8 @@ struct SpawnResult {
   int killed = 0;
 };
 
-// Blocks until the program runs or the child failed; call it from a thread of its own, whose credentials and core cookie
-// it changes. On failure nothing of the child is left.
+// Blocks until the program runs or the child failed; call it from a thread of its own. On failure nothing of the child is
+// left.
 SpawnResult spawn_confined(const SpawnRequest& request);
 
 }  // namespace bulkhead

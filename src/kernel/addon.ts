@@ -3,7 +3,7 @@ import { HostError } from "../errors/index.js";
 
 /** The names of what a confined child does between clone and exec: native/core/child_operation.h says what each requires. */
 export type ChildStep =
-  | "new-session"
+  | "process-group"
   | "session-keyring"
   | "umask"
   | "cgroup-namespace"
@@ -46,18 +46,27 @@ export interface SpawnRequest {
   readonly argv: readonly string[];
   /** `NAME=value` strings. */
   readonly environment: readonly string[];
-  /** CLONE_NEW* bits. */
+  /** What the child is cloned from: the session and the core-scheduling cookie of its VM. */
+  readonly session: NativeSession;
+  /** CLONE_NEW* bits, without CLONE_NEWNET. */
   readonly namespaces: bigint;
+  /** From beginNetworkNamespace; -1: the launcher's network namespace. */
+  readonly networkSocket: number;
   /** Directory fd of the v2 cgroup to start in; -1: the launcher's own. */
   readonly cgroupFd: number;
   /** Content of uid_map and gid_map: `INSIDE OUTSIDE COUNT`. */
   readonly userMap: string;
   readonly groupMap: string;
-  /** A process whose core-scheduling cookie to share; 0: none. */
-  readonly coreSharePid: number;
-  readonly coreCreate: boolean;
   /** Longest wait for exec, in ms. */
   readonly deadlineMs: number;
+}
+
+/** A process without a program that a VM's processes are cloned from; native/core/session.h says why. */
+export interface NativeSession {
+  /** Number of the session. */
+  readonly id: number;
+  /** Ends the process; what was cloned from it stays. Nothing can be cloned from it afterwards. */
+  close(): void;
 }
 
 /** How a spawn ended. When `failed`, nothing of the child is left; otherwise `pid` runs and `pidfd` is the caller's to close. */
@@ -89,6 +98,13 @@ export interface SystemError extends Error {
 
 /** The addon. One named-options object per call; fds are plain numbers that the caller owns. */
 export interface Addon {
+  /** Makes a session; throws SystemError. `coreCreate`: with a new core-scheduling cookie; `coreSharePid`: with that of a process (0: none). */
+  Session: new (options: {
+    coreCreate: boolean;
+    coreSharePid: number;
+  }) => NativeSession;
+  /** Starts to make a network namespace and returns the socket that it will come by, which the caller closes. */
+  beginNetworkNamespace(): number;
   spawnConfined(request: SpawnRequest): Promise<SpawnResult>;
   waitExit(options: { pidfd: number; keepAlive: boolean }): Promise<ExitStatus>;
   openPidfd(options: { pid: number }): number;

@@ -6,6 +6,7 @@ export {
   type ChildStep,
   type ExitStatus,
   isSystemError,
+  type NativeSession,
   type SpawnRequest,
   type SpawnResult,
   type SystemError,

@@ -1,7 +1,15 @@
 import { MachineError, SandboxError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import type { ProcessPlan, VmCgroupPlan } from "../plan/index.js";
-import { type AlterSpawn, type BootFile, createVmCgroup, prepareRoot, startProcess, verifyMachine } from "../sandbox/index.js";
+import {
+  type AlterSpawn,
+  createVmCgroup,
+  openSession,
+  prepareRoot,
+  type Session,
+  startProcess,
+  verifyMachine,
+} from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { identifyProcess, logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
@@ -11,7 +19,7 @@ import { verifyDeviceTree } from "./device_tree.js";
 import { keepEvidence } from "./evidence.js";
 import { describeReading, type Inspection } from "./inspect.js";
 import type { MachineProcess } from "./machine_process.js";
-import { closeTenantFiles, type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
+import { bootFilesOf, closeTenantFiles, type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { RunningMachine } from "./running_machine.js";
@@ -140,19 +148,20 @@ class Launch {
     }
   }
 
-  /** The first process makes the VM's core-scheduling cookie where there is one; then all the others at once. */
+  /** All processes side by side. */
   async #start(): Promise<void> {
-    const { processes } = this.#prepared.plan;
-    const [first] = processes;
-    if (first === undefined) throw new Error("a plan without processes");
-    const cookies = first.layers["core-scheduling"].status === "enforced";
-    const leader = cookies ? await this.#startOne(first, null) : null;
-    const started = await Promise.allSettled(processes.slice(cookies ? 1 : 0).map((process) => this.#startOne(process, leader)));
-    const failed = started.find((result) => result.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
+    const { plan } = this.#prepared;
+    const session = openSession(plan);
+    try {
+      const started = await Promise.allSettled(plan.processes.map((process) => this.#startOne(process, session)));
+      const failed = started.find((result) => result.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
+    } finally {
+      session.close();
+    }
   }
 
-  async #startOne(plan: ProcessPlan, coreGroup: number | null): Promise<number> {
+  async #startOne(plan: ProcessPlan, session: Session): Promise<void> {
     const { filters, files } = this.#prepared;
     const fds = this.#manifestOf(plan);
     const filter = filters.get(plan.role);
@@ -162,12 +171,14 @@ class Launch {
       manifest: new Map(fds.held.map((held) => [held.plan.fd, held.fd as number])),
       filter,
       bootFiles: plan.id === VMM_ID ? bootFilesOf(files) : [],
-      coreGroup,
+      session,
       ...(this.#request.alterSpawn === undefined ? {} : { alterSpawn: this.#request.alterSpawn }),
     });
     const identity = identifyProcess(confined.pid);
     if (identity !== null) {
-      this.#run.update({ processes: [...this.#run.record.processes, { id: plan.id, role: plan.role, ...identity }] });
+      this.#run.update({
+        processes: [...this.#run.record.processes, { id: plan.id, role: plan.role, session: session.id, ...identity }],
+      });
     }
     this.#processes.set(plan.id, {
       confined,
@@ -179,7 +190,6 @@ class Launch {
       connectSerial(this.#fds.handOver(fds.serial), sink);
       this.#consoleConnected = true;
     }
-    return confined.pid;
   }
 
   async #verify(): Promise<Inspection> {
@@ -187,6 +197,7 @@ class Launch {
     const started = plan.processes.map((process) => ({
       plan: process,
       pid: this.#processOf(process.id).confined.pid,
+      session: this.#processOf(process.id).confined.session,
       inventory: this.#inventoryOf(process),
       held: this.#manifestOf(process).held,
     }));
@@ -234,13 +245,4 @@ class Launch {
     if (inventory === undefined) throw new Error(`no inventory was taken for role ${plan.role}`);
     return inventory;
   }
-}
-
-/** Names in /boot: KERNEL_PATH and INITRD_PATH of the plan. */
-function bootFilesOf(files: PreparedPlan["files"]): BootFile[] {
-  const named = [
-    { name: "kernel", file: files.kernel },
-    { name: "initrd", file: files.initrd },
-  ];
-  return named.flatMap(({ name, file }) => (file === null ? [] : [{ name, fd: file.fd, sizeBytes: file.sizeBytes }]));
 }

@@ -21,6 +21,7 @@ export interface ObservedProcess {
   readonly cgroup: string | null;
   readonly cwd: string;
   /** Session id and controlling terminal (0: none) as the caller's /proc shows them: proc_pid_stat(5). */
+  readonly processGroup: number;
   readonly session: number;
   readonly terminal: number;
   readonly dumpable: boolean;
@@ -93,12 +94,12 @@ function observeThreads(directory: ProcessDirectory): ObservedThread[] {
   return threads.sort((a, b) => a.tid - b.tid);
 }
 
-/** Fields 6 and 7 of /proc/PID/stat, behind the command name, which may itself hold spaces and brackets. */
-function readSession(directory: ProcessDirectory): { session: number; terminal: number } {
+/** Fields 5 to 7 of /proc/PID/stat, behind the command name, which may itself hold spaces and brackets. */
+function readSession(directory: ProcessDirectory): Pick<ObservedProcess, "processGroup" | "session" | "terminal"> {
   const stat = directory.read("stat");
-  const [, , , session, terminal] = stat
+  const [, , processGroup, session, terminal] = stat
     .slice(stat.lastIndexOf(")") + 2)
     .split(" ")
     .map(Number);
-  return { session: session ?? 0, terminal: terminal ?? 0 };
+  return { processGroup: processGroup ?? 0, session: session ?? 0, terminal: terminal ?? 0 };
 }

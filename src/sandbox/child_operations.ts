@@ -1,14 +1,16 @@
 import type { ChildOperation } from "../kernel/index.js";
 import type { NamespaceName, ProcessPlan } from "../plan/index.js";
 
-/** CLONE_NEW*: include/uapi/linux/sched.h. The cgroup namespace is unshared later, when the child is in its group. */
-const CLONE_FLAGS: Readonly<Record<Exclude<NamespaceName, "cgroup">, bigint>> = {
+/**
+ * CLONE_NEW*: include/uapi/linux/sched.h. The cgroup namespace is unshared later, when the child is in its group; the network
+ * namespace is made beforehand, beside other work.
+ */
+const CLONE_FLAGS: Readonly<Record<Exclude<NamespaceName, "cgroup" | "net">, bigint>> = {
   mount: 0x0002_0000n,
   uts: 0x0400_0000n,
   ipc: 0x0800_0000n,
   user: 0x1000_0000n,
   pid: 0x2000_0000n,
-  net: 0x4000_0000n,
 };
 
 /** RLIMIT_*: include/uapi/asm-generic/resource.h. */
@@ -56,7 +58,7 @@ export interface ChildFds {
 }
 
 export function cloneFlags(plan: ProcessPlan): bigint {
-  return plan.namespaces.reduce((flags, name) => (name === "cgroup" ? flags : flags | CLONE_FLAGS[name]), 0n);
+  return plan.namespaces.reduce((flags, name) => (name === "cgroup" || name === "net" ? flags : flags | CLONE_FLAGS[name]), 0n);
 }
 
 /**
@@ -65,7 +67,7 @@ export function cloneFlags(plan: ProcessPlan): bigint {
  */
 export function childOperations(plan: ProcessPlan, fds: ChildFds, filter: Buffer): ChildOperation[] {
   return [
-    { step: "new-session" },
+    { step: "process-group" },
     { step: "session-keyring" },
     // No /proc file tells a process's keyring; the launcher's is known here.
     { step: "expect-own-keyring", number: fds.launcherKeyring },

@@ -15,6 +15,7 @@ import { openLeafCgroup } from "./cgroup.js";
 import { type BootFile, openChildMounts } from "./child_mounts.js";
 import { childOperations, cloneFlags } from "./child_operations.js";
 import { openLandlockRuleset } from "./landlock.js";
+import type { Session } from "./session.js";
 
 /** Longest wait for a child to reach exec, in ms. It only makes system calls; a host under load takes some 20 ms. */
 const EXEC_DEADLINE_MS = 10_000;
@@ -25,8 +26,7 @@ export interface StartRequest {
   readonly manifest: ReadonlyMap<number, number>;
   readonly filter: Buffer;
   readonly bootFiles: readonly BootFile[];
-  /** A process of the same VM whose core-scheduling cookie to share; null: be the first of its VM. */
-  readonly coreGroup: number | null;
+  readonly session: Session;
   /** For tests: changes what the child is told, to see that the launch notices. */
   readonly alterSpawn?: AlterSpawn;
 }
@@ -37,6 +37,8 @@ export type AlterSpawn = (id: string, request: SpawnRequest) => SpawnRequest;
 export interface ConfinedProcess {
   readonly plan: ProcessPlan;
   readonly pid: number;
+  /** Number of its session. */
+  readonly session: number;
   /** Settles once, when the process has ended and is reaped. */
   readonly ended: Promise<ExitStatus>;
   /** Sends SIGKILL; does nothing when it has ended. */
@@ -54,7 +56,7 @@ export async function startProcess(request: StartRequest): Promise<ConfinedProce
     const spawn = request.alterSpawn?.(plan.id, planned) ?? planned;
     const result = await addon.spawnConfined(spawn);
     if (result.failed) throw spawnFailure(plan, spawn.operations, result);
-    return confinedProcess(plan, result);
+    return confinedProcess(request, result);
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
     throw new SandboxError({
@@ -89,6 +91,8 @@ function prepareSpawn(request: StartRequest, resources: ChildResources): SpawnRe
   const root = plan.root.find((entry) => entry.target === "/");
   if (root === undefined) throw new Error(`the plan of ${plan.id} has no root`);
   const keep = (fd: number): number => resources.keep(fd);
+  // First, so that it is made while the rest is prepared.
+  const networkSocket = plan.namespaces.includes("net") ? keep(addon.beginNetworkNamespace()) : -1;
   const mounts = openChildMounts({ plan, rootPath: root.source, bootFiles: request.bootFiles, keep });
   const landlock = plan.landlock === null ? null : keep(openLandlockRuleset(plan.landlock, mounts));
   return {
@@ -101,20 +105,15 @@ function prepareSpawn(request: StartRequest, resources: ChildResources): SpawnRe
     environment: Object.entries(plan.env).map(([name, value]) => `${name}=${value}`),
     namespaces: cloneFlags(plan),
     cgroupFd: plan.cgroup === null ? -1 : keep(openLeafCgroup(plan.cgroup)),
+    session: request.session.native,
+    networkSocket,
     userMap: `${plan.uid} ${plan.uid} 1`,
     groupMap: `${plan.gid} ${plan.gid} 1`,
-    ...coreScheduling(request),
     deadlineMs: EXEC_DEADLINE_MS,
   };
 }
 
-/** The first process of a VM makes its cookie, the others share it. */
-function coreScheduling(request: StartRequest): Pick<SpawnRequest, "coreSharePid" | "coreCreate"> {
-  const available = request.plan.layers["core-scheduling"].status === "enforced";
-  return { coreSharePid: available ? (request.coreGroup ?? 0) : 0, coreCreate: available && request.coreGroup === null };
-}
-
-function confinedProcess(plan: ProcessPlan, result: SpawnResult): ConfinedProcess {
+function confinedProcess(request: StartRequest, result: SpawnResult): ConfinedProcess {
   let live = true;
   const ended = addon.waitExit({ pidfd: result.pidfd, keepAlive: true }).then((status) => {
     live = false;
@@ -124,7 +123,7 @@ function confinedProcess(plan: ProcessPlan, result: SpawnResult): ConfinedProces
   const signal = (number: number): void => {
     if (live) addon.sendSignal({ pidfd: result.pidfd, signal: number });
   };
-  return { plan, pid: result.pid, ended, signal, kill: () => signal(9) };
+  return { plan: request.plan, pid: result.pid, session: request.session.id, ended, signal, kill: () => signal(9) };
 }
 
 function errorName(error: number): string {

@@ -6,6 +6,8 @@ export type RunState = "starting" | "running" | "paused" | "stopping";
 export interface RecordedProcess extends ProcessIdentity {
   readonly id: string;
   readonly role: string;
+  /** Number of the session it was started in. */
+  readonly session: number;
 }
 
 /**

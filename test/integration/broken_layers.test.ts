@@ -1,8 +1,9 @@
 import { chmodSync, closeSync, cpSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { BulkheadError, type LaunchRequest, launch } from "../../src/index.js";
-import { addon, type ChildStep, type SpawnRequest } from "../../src/kernel/index.js";
+import { type BulkheadError, launch } from "../../src/index.js";
+import { addon, type SpawnRequest } from "../../src/kernel/index.js";
+import { type Alter, alterOnly, assertVerified, failureOfBroken, without } from "../support/broken_launch.js";
 import { suite } from "../support/harness.js";
 import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
 
@@ -17,42 +18,7 @@ test.before(async () => {
 });
 test.after(() => fixture.remove());
 
-type Alter = NonNullable<LaunchRequest["alterSpawn"]>;
-
-/** Leaves steps out of one process's list. */
-function without(...steps: ChildStep[]): Alter {
-  return alterOnly("disk1", (request) => ({
-    ...request,
-    operations: request.operations.filter((one) => !steps.includes(one.step)),
-  }));
-}
-
-/** One process of four is enough: the others show that the right one is named. */
-function alterOnly(id: string, alter: (request: SpawnRequest) => SpawnRequest): Alter {
-  return (process, request) => (process === id ? alter(request) : request);
-}
-
-async function failureOf(name: string, alterSpawn: Alter): Promise<BulkheadError> {
-  const request = await fixture.request(demoVmText({ name, disks: "blank" }), { alterSpawn });
-  try {
-    const machine = await launch(request);
-    machine.kill();
-    await machine.ended;
-  } catch (error) {
-    if (!(error instanceof BulkheadError)) throw error;
-    assert.equal(fixture.leftovers(), []);
-    assert.is(error.exitCode, 3);
-    return error;
-  }
-  throw new Error("the launch went through");
-}
-
-/** The verification names process, layer, planned and observed. */
-function assertVerified(error: BulkheadError, layer: string): void {
-  assert.is(error.code, "verification-failed");
-  assert.match(error.message, new RegExp(`disk1 \\(pid \\d+\\), layer ${layer}: planned .+, observed .+`));
-  assert.not.match(error.message, /disk0 \(pid/);
-}
+const failureOf = (name: string, alterSpawn: Alter): Promise<BulkheadError> => failureOfBroken(fixture, name, alterSpawn);
 
 test("nothing broken: the same VM launches", async () => {
   const machine = await launch(
@@ -66,13 +32,13 @@ test("nothing broken: the same VM launches", async () => {
 test("seccomp: no filter is loaded", async () =>
   assertVerified(await failureOf("test-seccomp", without("seccomp-filter")), "seccomp"));
 
-for (const [name, bit] of [
-  ["net", 0x4000_0000n],
-  ["ipc", 0x0800_0000n],
-  ["pid", 0x2000_0000n],
+for (const [name, change] of [
+  ["net", () => ({ networkSocket: -1 })],
+  ["ipc", ({ namespaces }: SpawnRequest) => ({ namespaces: namespaces & ~0x0800_0000n })],
+  ["pid", ({ namespaces }: SpawnRequest) => ({ namespaces: namespaces & ~0x2000_0000n })],
 ] as const) {
   test(`namespaces: the ${name} namespace stays the host's`, async () => {
-    const share = alterOnly("disk1", (request) => ({ ...request, namespaces: request.namespaces & ~bit }));
+    const share = alterOnly("disk1", (request) => ({ ...request, ...change(request) }));
     const error = await failureOf(`test-ns-${name}`, share);
     assertVerified(error, "namespaces");
     assert.match(error.message, `a ${name} namespace of its own, observed shares it with the host`);
@@ -164,10 +130,21 @@ test("session keyring: the launcher's is kept; only the reading before exec can 
   assert.match(error.message, /"disk1": the probe of the session keyring/);
 });
 
-test("session: the launcher's is kept", async () => {
-  const error = await failureOf("test-session", without("new-session"));
+test("session: another than the VM's", async () => {
+  const session = new addon.Session({ coreCreate: false, coreSharePid: 0 });
+  const error = await failureOf(
+    "test-session",
+    alterOnly("disk1", (request) => ({ ...request, session })),
+  );
+  session.close();
   assertVerified(error, "namespaces");
-  assert.match(error.message, /planned session \d+, no terminal/);
+  assert.match(error.message, /planned session \d+, process group \d+, no terminal/);
+});
+
+test("process group: the session's is kept", async () => {
+  const error = await failureOf("test-group", without("process-group"));
+  assertVerified(error, "namespaces");
+  assert.match(error.message, /planned session \d+, process group \d+, no terminal/);
 });
 
 test("landlock: the domain is not entered; only the probe before exec can tell", async () => {

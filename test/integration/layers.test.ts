@@ -76,15 +76,22 @@ test("capabilities: none in any of the five sets", () => {
 
 test("no_new_privs: set for every thread", () => expectEverywhere("NoNewPrivs", "1"));
 
-test("session: a session of its own, without a terminal", () => {
+test("session: one for the VM, which is not the launcher's, without a terminal; a process group each", () => {
+  const sessions = new Set<string | undefined>();
   for (const { pid } of processes) {
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
       .replace(/^.*\) /, "")
       .split(" ");
-    // Fields 6 and 7 of proc_pid_stat(5): session and terminal.
-    assert.is(fields[3], String(pid));
+    // Fields 5 to 7 of proc_pid_stat(5): process group, session and terminal.
+    assert.is(fields[2], String(pid));
+    sessions.add(fields[3]);
     assert.is(fields[4], "0");
   }
+  assert.is(sessions.size, 1);
+  const own = readFileSync("/proc/self/stat", "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  assert.not.ok(sessions.has(own[3]));
 });
 
 test("root: two mounts, read-only; the program is executable and not readable; no shell, no image", () => {

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { BulkheadError, type LaunchRequest, launch } from "../../src/index.js";
+import { addon } from "../../src/kernel/index.js";
 import { suite } from "../support/harness.js";
 import { type MachineFixture, makeFixture } from "../support/machine_fixture.js";
 import { requestOn, vmText } from "./lab_vm.js";
@@ -79,13 +80,15 @@ for (const file of ["memory.max", "memory.swap.max", "pids.max"]) {
   });
 }
 
-for (const [what, change] of [
-  ["none", { coreCreate: false, coreSharePid: 0 }],
-  ["one of its own", { coreCreate: true, coreSharePid: 0 }],
+for (const [what, coreCreate] of [
+  ["none", false],
+  ["one of its own", true],
 ] as const) {
   test(`core scheduling: a process has ${what} instead of its VM's cookie`, async () => {
     const name = `test-cookie-${what.length}`;
-    const { message } = await failureOf(name, (id, request) => (id === "disk1" ? { ...request, ...change } : request));
+    const { message } = await failureOf(name, (id, request) =>
+      id === "disk1" ? { ...request, session: new addon.Session({ coreCreate, coreSharePid: 0 }) } : request,
+    );
     assert.match(message, /disk1 \(pid \d+\), layer core-scheduling: planned/);
   });
 }

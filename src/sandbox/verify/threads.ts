@@ -48,12 +48,15 @@ function layerOf(part: ThreadPart): Layer {
   return part === "core cookie" ? "core-scheduling" : "namespaces";
 }
 
-/** A session of its own, so that no terminal and no job control of the launcher's reaches it. */
-export function compareSession(observed: ObservedProcess, comparison: Comparison): void {
+/**
+ * The session of its VM, so that no terminal and no job control of the launcher's reaches it, and a process group of its
+ * own, so that no signal to a group reaches it together with another process.
+ */
+export function compareSession(session: number, observed: ObservedProcess, comparison: Comparison): void {
   comparison.expect(
     "namespaces",
-    `session ${observed.pid}, no terminal`,
-    `session ${observed.session}, ${wordTerminal(observed.terminal)}`,
+    `session ${session}, process group ${observed.pid}, no terminal`,
+    `session ${observed.session}, process group ${observed.processGroup}, ${wordTerminal(observed.terminal)}`,
   );
 }
 

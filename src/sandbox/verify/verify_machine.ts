@@ -32,6 +32,8 @@ import { compareSession, compareThreads } from "./threads.js";
 export interface StartedProcess {
   readonly plan: ProcessPlan;
   readonly pid: number;
+  /** Number of the session it was started in. */
+  readonly session: number;
   readonly inventory: ProgramInventory;
   readonly held: readonly HeldFd[];
 }
@@ -123,7 +125,7 @@ function compareProcess(own: StartedProcess, process: ObservedProcess, neighbour
     ...peers.map((peer) => ({ owner: nameOf(peer, neighbours.started), namespaces: peer.namespaces })),
   ];
   compareThreads(own.plan, process, comparison);
-  compareSession(process, comparison);
+  compareSession(own.session, process, comparison);
   compareNamespaces(own.plan, process, foreign, comparison);
   compareRoot(own.plan, process, comparison);
   compareRootDirectory(own.plan, process, comparison);

@@ -79,7 +79,7 @@ test("a uid that the VM has reserved, on record or not, ends its processes and i
 });
 
 test("processes on a record of another boot are not signalled; those of this boot are", async () => {
-  const processes = [{ ...identityOf(stranger), id: "vmm", role: "vmm" }];
+  const processes = [{ ...identityOf(stranger), id: "vmm", role: "vmm", session: 0 }];
   await endOrphan(directories, leaveRun("web1", { bootId: "another", processes }));
   assert.ok(await lives(stranger));
   await endOrphan(directories, leaveRun("web1", { processes }));

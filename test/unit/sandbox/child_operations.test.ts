@@ -138,11 +138,11 @@ test("landlock: without a ruleset there is neither the step nor its probes", () 
   assert.not.ok(steps.includes("landlock") || steps.includes("expect-open"));
 });
 
-test("clone: all namespaces of the plan at once but the cgroup's, which is unshared in the child", () => {
-  // CLONE_NEW{NS,UTS,IPC,USER,PID,NET}: include/uapi/linux/sched.h.
-  const all = 0x20000n | 0x4000000n | 0x8000000n | 0x10000000n | 0x20000000n | 0x40000000n;
+test("clone: all namespaces of the plan at once but the cgroup's, which is unshared in the child, and the network's, which is made beforehand", () => {
+  // CLONE_NEW{NS,UTS,IPC,USER,PID}: include/uapi/linux/sched.h.
+  const all = 0x20000n | 0x4000000n | 0x8000000n | 0x10000000n | 0x20000000n;
   assert.is(cloneFlags(planOfProcess("disk0")), all);
-  assert.is(cloneFlags({ ...planOfProcess("disk0"), namespaces: ["net", "cgroup"] }), 0x40000000n);
+  assert.is(cloneFlags({ ...planOfProcess("disk0"), namespaces: ["ipc", "net", "cgroup"] }), 0x8000000n);
   const steps = childOperations({ ...planOfProcess("disk0"), namespaces: ["net"] }, FDS, FILTER).map(({ step }) => step);
   assert.not.ok(steps.includes("cgroup-namespace"));
 });

@@ -115,7 +115,11 @@ async function endOf(child: ChildProcess): Promise<{ code: number; errors: strin
 }
 
 test("claim: a record of another boot is dead, whatever its pids are now", () => {
-  leaveRecord({ bootId: "another", launcher: aliveProcess(), processes: [{ ...aliveProcess(), id: "vmm", role: "vmm" }] });
+  leaveRecord({
+    bootId: "another",
+    launcher: aliveProcess(),
+    processes: [{ ...aliveProcess(), id: "vmm", role: "vmm", session: 0 }],
+  });
   const known = findRun(directories, "web1");
   assert.is(known?.state, "dead");
   assert.equal(known?.processes, []);
@@ -129,8 +133,8 @@ test("claim: a record whose launcher's pid was given to another process is dead"
 });
 
 test("claim: processes that outlived their launcher keep the name", () => {
-  const alive = { ...aliveProcess(), id: "vmm", role: "vmm" };
-  leaveRecord({ processes: [alive, { pid: process.pid, startTime: "1", id: "disk0", role: "disk" }] });
+  const alive = { ...aliveProcess(), id: "vmm", role: "vmm", session: 0 };
+  leaveRecord({ processes: [alive, { pid: process.pid, startTime: "1", id: "disk0", role: "disk", session: 0 }] });
   const known = findRun(directories, "web1");
   assert.is(known?.state, "orphaned");
   assert.equal(known?.processes, [alive]);
@@ -138,7 +142,7 @@ test("claim: processes that outlived their launcher keep the name", () => {
 });
 
 test("claim: a refused claim holds no lock", () => {
-  leaveRecord({ processes: [{ ...aliveProcess(), id: "vmm", role: "vmm" }] });
+  leaveRecord({ processes: [{ ...aliveProcess(), id: "vmm", role: "vmm", session: 0 }] });
   assertBusy(() => OwnedRun.claim(directories, VM), /orphaned/);
   leaveRecord({});
   OwnedRun.claim(directories, VM).release();

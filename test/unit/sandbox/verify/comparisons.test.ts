@@ -12,7 +12,7 @@ import * as surroundings from "../../../../src/sandbox/verify/surroundings.js";
 import { compareSession, compareThreads } from "../../../../src/sandbox/verify/threads.js";
 import type { Layer } from "../../../../src/spec/index.js";
 import { suite } from "../../../support/harness.js";
-import { heldOf, matchingProcess, planBelow } from "./matching_process.js";
+import { heldOf, matchingProcess, planBelow, SESSION } from "./matching_process.js";
 
 const test = suite("differences between a process and its plan", { needs: ["root", "mount-namespaces"] });
 
@@ -42,7 +42,7 @@ test.after(async () => {
 function compare(observed: ObservedProcess, planned = plan): Difference[] {
   const comparison = new Comparison(planned.id, observed.pid);
   compareThreads(planned, observed, comparison);
-  compareSession(observed, comparison);
+  compareSession(SESSION, observed, comparison);
   surroundings.compareNamespaces(planned, observed, [{ owner: "its peer", namespaces: peer.namespaces }], comparison);
   surroundings.compareRoot(planned, observed, comparison);
   compareFds(planned, observed, { held: heldOf(plan), guestMemory: new Set(["9:memory"]) }, comparison);
@@ -157,7 +157,8 @@ test("threads: a thread that keeps something for itself differs in the layer of 
   }
 });
 
-test("session: the launcher's, or a terminal", () => {
+test("session: another than its VM's, a shared process group, or a terminal", () => {
+  assertDiffers({ ...matching, processGroup: 1 }, "namespaces");
   assertDiffers({ ...matching, session: 1 }, "namespaces");
   assertDiffers({ ...matching, terminal: 34816 }, "namespaces");
 });

@@ -17,6 +17,9 @@ export function planBelow(base: string): ProcessPlan {
 }
 
 /** What the launcher gave: standard output and error are one pipe, all else is an object of its own. */
+/** The session that the planned process was started in. */
+export const SESSION = 4711;
+
 export function heldOf(plan: ProcessPlan): HeldFd[] {
   return plan.fds.map((fd) => ({ plan: fd, fd: null, inode: inodeOf(fd) }));
 }
@@ -47,7 +50,8 @@ export function matchingProcess(plan: ProcessPlan, pid: number): ObservedProcess
     limits: Object.fromEntries(Object.entries(plan.limits).map(([name, value]) => [name, { soft: value, hard: value }])),
     cgroup: "/bulkhead/web1/disk0",
     cwd: "/",
-    session: pid,
+    processGroup: pid,
+    session: SESSION,
     terminal: 0,
     dumpable: false,
     coreCookie: 7n,
