@@ -185,9 +185,8 @@ class Launch {
       monitor: new QmpClient(this.#fds.handOver(fds.monitor), plan.id),
       log: new ProcessLog(this.#fds.handOver(fds.log), (line) => this.#request.onLogLine(plan.id, line)),
     });
-    const sink = this.#console();
-    if (fds.serial !== null && sink !== null) {
-      connectSerial(this.#fds.handOver(fds.serial), sink);
+    if (fds.serial !== null) {
+      connectSerial(this.#fds.handOver(fds.serial), this.#console());
       this.#consoleConnected = true;
     }
   }

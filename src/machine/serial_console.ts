@@ -19,11 +19,14 @@ export interface StreamSink {
   readonly escape: boolean;
 }
 
-/** Carries bytes between the VMM's serial socket and a sink, both ways, until the VMM closes its end. */
-export function connectSerial(fd: number, sink: ConsoleSink): void {
+/**
+ * Carries bytes between the VMM's serial socket and a sink, both ways, until the VMM closes its end. Without a sink they are
+ * dropped: QEMU closes its own end of a console whose peer is gone, and then is not what its plan says.
+ */
+export function connectSerial(fd: number, sink: ConsoleSink | null): void {
   const socket = new Socket({ fd });
-  socket.on("data", sink.kind === "file" ? fileWriter(sink.fd) : streamWriter(sink));
-  const input = sink.kind === "stream" ? sink.input : null;
+  socket.on("data", writerTo(sink));
+  const input = sink?.kind === "stream" ? sink.input : null;
   const forward = (chunk: Buffer): void => void socket.write(chunk);
   input?.on("data", forward);
   // A terminal that hung up (EIO) has nothing more to say; the VM goes on.
@@ -34,6 +37,11 @@ export function connectSerial(fd: number, sink: ConsoleSink): void {
     // A paused standard input no longer keeps the launcher alive.
     input?.pause();
   });
+}
+
+function writerTo(sink: ConsoleSink | null): (chunk: Buffer) => void {
+  if (sink === null) return () => {};
+  return sink.kind === "file" ? fileWriter(sink.fd) : streamWriter(sink);
 }
 
 function streamWriter(sink: StreamSink): (chunk: Buffer) => void {

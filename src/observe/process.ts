@@ -86,7 +86,8 @@ function observeThreads(directory: ProcessDirectory): ObservedThread[] {
   const threads: ObservedThread[] = [];
   for (const tid of directory.list("task")) {
     try {
-      threads.push(observeThread(directory, Number(tid)));
+      const thread = observeThread(directory, Number(tid));
+      if (thread !== null) threads.push(thread);
     } catch (error) {
       if (!isGone(error)) throw error;
     }

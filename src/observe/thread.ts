@@ -45,8 +45,23 @@ function numbers(text: string): number[] {
   return text === "" ? [] : text.split(/\s+/).map(Number);
 }
 
-/** Reads one thread. A field that the kernel does not print reads as empty or 0, and so never as confined. */
-export function observeThread(directory: ProcessDirectory, tid: number): ObservedThread {
+/**
+ * Reads one thread; null when it is on its way out. A field that the kernel does not print reads as empty or 0, and so never
+ * as confined.
+ */
+export function observeThread(directory: ProcessDirectory, tid: number): ObservedThread | null {
+  try {
+    const thread = readThread(directory, tid);
+    // Last: the flag is set before anything is given up, so that what was read before it is clear is of a living thread.
+    return isExiting(directory, tid) ? null : thread;
+  } catch (error) {
+    // One without memory of its own any more is closed to readers: EACCES.
+    if (isExiting(directory, tid)) return null;
+    throw error;
+  }
+}
+
+function readThread(directory: ProcessDirectory, tid: number): ObservedThread {
   const fields = parseStatus(directory.read(`task/${tid}/status`));
   const field = (name: string): string => fields.get(name) ?? "";
   return {
@@ -67,6 +82,17 @@ export function observeThread(directory: ProcessDirectory, tid: number): Observe
     },
     apart: tid === directory.pid ? [] : findApart(directory, tid),
   };
+}
+
+/** PF_EXITING: include/linux/sched.h. */
+const EXITING_FLAG = 0x4;
+
+/** Whether a thread is on its way out: it runs no more code of its program, and gives up what it shares piece by piece. */
+function isExiting(directory: ProcessDirectory, tid: number): boolean {
+  const stat = directory.read(`task/${tid}/stat`);
+  // Field 9 of proc_pid_stat(5), the seventh behind the command name.
+  const flags = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[6];
+  return (Number(flags) & EXITING_FLAG) !== 0;
 }
 
 /** Compares a thread with its process: any thread may unshare what it likes, and /proc/PID shows the first one's. */

@@ -1,8 +1,10 @@
 import { SandboxError } from "../../errors/index.js";
 import type { ProgramInventory } from "../../host/index.js";
+import { answerOf } from "../../kernel/index.js";
 import {
   findInCgroup,
   findInPidNamespaces,
+  isGone,
   listThreads,
   type ObservedProcess,
   observeOwnNamespaces,
@@ -91,11 +93,16 @@ function compareMachine(
   const differences = observed.flatMap((process): Difference[] => {
     const own = started.find((candidate) => candidate.pid === process.pid);
     if (own === undefined) return [stranger(process)];
-    return compareProcess(own, process, { observed, started, host });
+    try {
+      return compareProcess(own, process, { observed, started, host });
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      return [unreadable(own, error)];
+    }
   });
   const missing = started.filter((candidate) => !observed.some((process) => process.pid === candidate.pid));
-  for (const process of missing) {
-    differences.push({ process: process.plan.id, pid: process.pid, layer: "namespaces", planned: "running", observed: "ended" });
+  for (const { plan, pid } of missing) {
+    differences.push({ process: plan.id, pid, layer: "namespaces", planned: "running", observed: "ended" });
   }
   const vmLimits = plan.cgroup === null ? [] : compareCgroupFiles(plan.cgroup);
   return [
@@ -109,6 +116,11 @@ function compareMachine(
 function stranger(process: ObservedProcess): Difference {
   const observed = `process ${process.pid} ${JSON.stringify(process.command)}`;
   return { process: "unknown", pid: process.pid, layer: "namespaces", planned: "no process beside the VM's own", observed };
+}
+
+/** It ended while it was read; or it lives, and what every process of ours has is not there. */
+function unreadable({ plan, pid }: StartedProcess, error: unknown): Difference {
+  return { process: plan.id, pid, layer: "namespaces", planned: "running, and all of it there", observed: answerOf(error) };
 }
 
 interface Neighbours {
