@@ -36,6 +36,21 @@ export const X32_BIT = 0x40000000;
  * findProgramFault; all jumps then go forward, so it ends. Throws RangeError when it runs off the end: a checked one cannot.
  */
 export function emulate(program: readonly BpfInstruction[], data: SyscallData): number {
+  return traceCall(program, data).answer;
+}
+
+/** How a filter came to its answer. */
+export interface CallTrace {
+  /** The 32-bit answer. */
+  readonly answer: number;
+  /** Index of the instruction that gave it: a return, or a division by an X of zero. */
+  readonly line: number;
+  /** Instructions run, that one included. */
+  readonly executed: number;
+}
+
+/** Runs a filter on one call as `emulate` does, and tells where and after how many instructions it ended. */
+export function traceCall(program: readonly BpfInstruction[], data: SyscallData): CallTrace {
   return run(program, packSyscallData(data));
 }
 
@@ -58,9 +73,11 @@ interface Machine {
   readonly scratch: Uint32Array;
 }
 
-function run(program: readonly BpfInstruction[], words: Uint32Array): number {
+function run(program: readonly BpfInstruction[], words: Uint32Array): CallTrace {
   const machine: Machine = { a: 0, x: 0, scratch: new Uint32Array(SCRATCH_WORDS) };
+  let executed = 0;
   for (let pc = 0; pc < program.length; pc++) {
+    executed++;
     const instruction = program[pc] as BpfInstruction;
     const { code, operand } = instruction;
     switch (code & CLASS_MASK) {
@@ -79,7 +96,7 @@ function run(program: readonly BpfInstruction[], words: Uint32Array): number {
       case CLASS.alu: {
         const right = (code & SOURCE_X) === 0 ? operand : machine.x;
         // The kernel ends the filter with 0, which is KILL_THREAD, when X is 0 here.
-        if ((code & OPERATION_MASK) === ALU.div && right === 0) return 0;
+        if ((code & OPERATION_MASK) === ALU.div && right === 0) return { answer: 0, line: pc, executed };
         machine.a = calculate(code & OPERATION_MASK, machine.a, right);
         break;
       }
@@ -87,7 +104,7 @@ function run(program: readonly BpfInstruction[], words: Uint32Array): number {
         pc += distance(machine, instruction);
         break;
       case CLASS.ret:
-        return (code & RETURN_A) === 0 ? operand : machine.a;
+        return { answer: (code & RETURN_A) === 0 ? operand : machine.a, line: pc, executed };
       default:
         if ((code & MISC_TXA) === 0) machine.x = machine.a;
         else machine.a = machine.x;

@@ -1,9 +1,11 @@
 export { describeAnswer, encodeAction } from "./action.js";
 export { findProgramFault } from "./bpf_check.js";
 export { type BpfInstruction, type BpfProgram, INSTRUCTION_BYTES, readProgram, writeProgram } from "./bpf_program.js";
+export type { CallFrequency } from "./call_frequency.js";
 export { type Constant, type ConstantFamily, constantNames, findConstant } from "./constants/index.js";
-export { AUDIT_ARCH_X86_64, emulate, packSyscallData, type SyscallData, X32_BIT } from "./emulator.js";
+export { AUDIT_ARCH_X86_64, type CallTrace, emulate, packSyscallData, type SyscallData, traceCall, X32_BIT } from "./emulator.js";
 export { compiledFilter, type FilterRequest, filterKey } from "./filter_cache.js";
+export { generateFilter } from "./generator/generate_filter.js";
 export { combinePhases, type FilterRules, type PhaseSelection } from "./phases.js";
 export type { ArgumentCheck, RulePosition, SeccompAction, SeccompPolicy, SyscallRule } from "./rule.js";
 export { checkHolds, type Decision, decideCall, widthMask } from "./rule_semantics.js";

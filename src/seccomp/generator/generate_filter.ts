@@ -1,0 +1,90 @@
+import { encodeAction } from "../action.js";
+import { type BpfProgram, writeProgram } from "../bpf_program.js";
+import { type CallFrequency, numberOfCall } from "../call_frequency.js";
+import { AUDIT_ARCH_X86_64, packSyscallData, X32_BIT } from "../emulator.js";
+import type { FilterRules } from "../phases.js";
+import type { SyscallRule } from "../rule.js";
+import { SYSCALL_NUMBERS } from "../syscall_numbers.js";
+import { ArgumentDecision, type ArgumentSample } from "./argument_decision.js";
+import { DecisionGraph, type NodeId } from "./decision_graph.js";
+import { emitProgram } from "./emit_program.js";
+import { weighNodes } from "./node_weights.js";
+import { initialState } from "./rule_state.js";
+import { addSearch, type Interval } from "./search_tree.js";
+
+/** Offsets in struct seccomp_data: include/uapi/linux/seccomp.h. */
+const NUMBER_OFFSET = 0;
+const ARCH_OFFSET = 4;
+/**
+ * What a measured call weighs whose number alone decides that it is allowed. The kernel then skips the filter (Linux 5.11 and
+ * later), so it pays only on older kernels and under an outer filter that looks at its arguments.
+ */
+const SKIPPED_CALL_WEIGHT = 1 / 16;
+
+/**
+ * Compiles rules to BPF. Arch and number come first and decide alone wherever no rule of the syscall looks at an argument, so
+ * that the kernel never runs the filter for such a call; the rest is ordered by how often it was measured. Of rules that match
+ * one call the first answers; whether any others say differently is for the proof to find.
+ * Throws SeccompError "filter-too-long".
+ */
+export function generateFilter(filter: FilterRules, frequencies: readonly CallFrequency[]): BpfProgram {
+  const graph = new DecisionGraph();
+  const kill = graph.answer(encodeAction({ kind: "kill-process" }));
+  const dispatch = addDispatch(graph, filter, frequencies);
+  const byNumber = graph.load(NUMBER_OFFSET, dispatch);
+  const root = graph.load(ARCH_OFFSET, graph.test("equal", AUDIT_ARCH_X86_64, { met: byNumber, unmet: kill }));
+  return writeProgram(emitProgram(graph, root, weighNodes(graph, root, frequencies)));
+}
+
+/** All 32-bit numbers as intervals: each syscall of a rule by itself, holes and the rest as they are, x32 killed. */
+function addDispatch(graph: DecisionGraph, filter: FilterRules, frequencies: readonly CallFrequency[]): NodeId {
+  const otherwise = graph.answer(encodeAction(filter.otherwise));
+  const kill = graph.answer(encodeAction({ kind: "kill-process" }));
+  const allow = graph.answer(encodeAction({ kind: "allow" }));
+  const decisions = new ArgumentDecision(graph);
+  const intervals: Interval[] = [];
+  let next = 0;
+  for (const [number, rules] of rulesByNumber(filter.rules)) {
+    if (number > next) intervals.push({ from: next, next: otherwise, weight: 0 });
+    const samples = samplesOf(frequencies, number);
+    const node = decisions.add(initialState(rules, encodeAction(filter.otherwise)), samples);
+    const weight = samples.reduce((sum, sample) => sum + sample.weight, 0);
+    const skipped = node === allow;
+    intervals.push({ from: number, next: node, weight: skipped ? weight * SKIPPED_CALL_WEIGHT : weight });
+    next = number + 1;
+  }
+  intervals.push({ from: next, next: otherwise, weight: 0 });
+  // Bit 30 marks an x32 number, with any of the bits above and below it.
+  intervals.push({ from: X32_BIT, next: kill, weight: 0 });
+  intervals.push({ from: 2 * X32_BIT, next: otherwise, weight: 0 });
+  intervals.push({ from: 3 * X32_BIT, next: kill, weight: 0 });
+  return addSearch(graph, intervals);
+}
+
+function rulesByNumber(rules: readonly SyscallRule[]): [number: number, rules: SyscallRule[]][] {
+  const byNumber = new Map<number, SyscallRule[]>();
+  for (const rule of rules) {
+    const number = SYSCALL_NUMBERS.get(rule.syscall);
+    if (number === undefined) throw new RangeError(`no syscall ${rule.syscall}`);
+    const known = byNumber.get(number);
+    if (known === undefined) byNumber.set(number, [rule]);
+    else known.push(rule);
+  }
+  return [...byNumber].sort(([a], [b]) => a - b);
+}
+
+function samplesOf(frequencies: readonly CallFrequency[], number: number): ArgumentSample[] {
+  return frequencies
+    .filter((call) => numberOfCall(call) === number)
+    .map((call) => ({ words: highFirst(packSyscallData({ ...DATA, number, args: call.args })), weight: call.count }));
+}
+
+const DATA = { arch: AUDIT_ARCH_X86_64 };
+/** Words of struct seccomp_data before the arguments: number, arch and the instruction pointer's two. */
+const WORDS_BEFORE_ARGUMENTS = 4;
+
+/** The argument words by slot: the high half of each first. */
+function highFirst(data: Uint32Array): number[] {
+  const words = [...data.subarray(WORDS_BEFORE_ARGUMENTS)];
+  return words.map((_, slot) => words[slot ^ 1] ?? 0);
+}
