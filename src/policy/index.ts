@@ -1,3 +1,4 @@
+export { type FrequencyRequest, loadCallFrequencies } from "./call_frequencies.js";
 export { listRoles, loadRolePolicy, type RoleRequest } from "./load_role_policy.js";
 export {
   type Grant,

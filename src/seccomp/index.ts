@@ -9,6 +9,9 @@ export { AUDIT_ARCH_X86_64, type CallTrace, emulate, packSyscallData, type Sysca
 export { type ExpectedCost, expectedCost } from "./expected_cost.js";
 export { compiledFilter, type FilterRequest, filterKey } from "./filter_cache.js";
 export { generateFilter } from "./generator/generate_filter.js";
+export { assemble } from "./listing/assemble.js";
+export { disassemble, formatListing, type ListingLine } from "./listing/disassemble.js";
+export { argumentValueName } from "./listing/operand_names.js";
 export { combinePhases, type FilterRules, type PhaseSelection } from "./phases.js";
 export type { ArgumentCheck, RulePosition, SeccompAction, SeccompPolicy, SyscallRule } from "./rule.js";
 export { checkHolds, type Decision, decideCall, widthMask } from "./rule_semantics.js";

@@ -36,7 +36,7 @@ function compareSides(plan: ProcessPlan, observed: ObservedProcess): Record<Laye
     observed.threads.map((thread) => ({ tid: thread.tid, value: read(thread) }));
   return {
     seccomp: {
-      planned: { mode: 2, filters: 1 },
+      planned: { mode: 2, filters: 1, sha256: plan.seccomp.sha256, generator: plan.seccomp.generator },
       observed: perThread((thread) => ({ mode: thread.seccompMode, filters: thread.seccompFilters })),
     },
     namespaces: { planned: plan.namespaces, observed: observed.namespaces },

@@ -72,7 +72,9 @@ export function withMask(before: RuleState, tested: MaskedTerm, met: boolean): R
   return withWord(before, tested.slot, (term) => {
     if (term.kind !== "masked" || term.mask !== tested.mask) return term;
     if (term.value === tested.value) return met ? term.met : term.unmet;
-    return met ? term.unmet : term;
+    if (met) return term.unmet;
+    // One bit has two values: when it is not the tested one, it is the other.
+    return (term.mask & (term.mask - 1)) === 0 ? term.met : term;
   });
 }
 

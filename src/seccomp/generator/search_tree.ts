@@ -99,6 +99,11 @@ class SearchTree {
     if (next === undefined || others.length === 0)
       return { cost: 0, plan: { kind: "done", next: next ?? this.#at(range.first).next } };
     const weight = left.reduce((sum, index) => sum + this.#weight(index), 0);
+    const odd = this.#onlyOddValue(left);
+    if (odd !== undefined) {
+      const rest: Choice = { cost: 0, plan: { kind: "done", next: odd.others } };
+      return { cost: weight, plan: { kind: "equal", interval: odd.interval, rest } };
+    }
     const choices = this.#cuts(range, { left, picked, weight });
     const heaviest = byWeight[range.picked];
     if (heaviest !== undefined && (left.length <= EVERY_CUT_LENGTH_MAX || this.#weight(heaviest) >= EQUAL_SHARE_MIN * weight)) {
@@ -106,6 +111,19 @@ class SearchTree {
       choices.push({ cost: weight + rest.cost, plan: { kind: "equal", interval: heaviest, rest } });
     }
     return choices.reduce((best, choice) => (choice.cost < best.cost ? choice : best));
+  }
+
+  /** The single value that alone goes elsewhere than all the others: one test tells it apart, and nothing does with less. */
+  #onlyOddValue(left: readonly number[]): { readonly interval: number; readonly others: NodeId } | undefined {
+    const counts = new Map<NodeId, number>();
+    for (const index of left) counts.set(this.#at(index).next, (counts.get(this.#at(index).next) ?? 0) + 1);
+    if (counts.size !== 2) return undefined;
+    for (const interval of left) {
+      if (!this.#isSingle(interval) || counts.get(this.#at(interval).next) !== 1) continue;
+      const others = [...counts.keys()].find((next) => next !== this.#at(interval).next);
+      if (others !== undefined) return { interval, others };
+    }
+    return undefined;
   }
 
   /** Ways to cut a range in two, each with what is cheapest on either side. */
@@ -137,13 +155,16 @@ class SearchTree {
 
   /** Intervals of one value, heaviest first; ties by place, so that a range and its parts agree. */
   #singleValues(range: Range): number[] {
-    const single = indices(range).filter((index) => this.#at(index + 1, true).from === this.#at(index).from + 1);
+    const single = indices(range).filter((index) => this.#isSingle(index));
     return single.sort((a, b) => this.#weight(b) - this.#weight(a) || a - b);
   }
 
-  #at(index: number, orEnd = false): Interval {
+  #isSingle(index: number): boolean {
+    return (this.#intervals[index + 1]?.from ?? END_OF_VALUES) === this.#at(index).from + 1;
+  }
+
+  #at(index: number): Interval {
     const interval = this.#intervals[index];
-    if (interval === undefined && orEnd) return { from: END_OF_VALUES, next: 0, weight: 0 };
     if (interval === undefined) throw new RangeError(`no interval ${index}`);
     return interval;
   }
