@@ -18,7 +18,7 @@ export interface FilterRequest {
 }
 
 /** Changes whenever the meaning of a key or the layout of an entry does. */
-const FORMAT = 1;
+const FORMAT = 2;
 const DIGEST_BYTES = 32;
 
 /**
