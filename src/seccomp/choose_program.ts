@@ -1,13 +1,13 @@
 import { BulkheadError } from "../errors/index.js";
 import type { BpfProgram } from "./bpf_program.js";
 import type { CallFrequency } from "./call_frequency.js";
+import { requireProof } from "./checker/index.js";
 import { compileWithLibseccomp } from "./compile_libseccomp.js";
 import { type ExpectedCost, expectedCost } from "./expected_cost.js";
 import { generateFilter } from "./generator/generate_filter.js";
 import { combinePhases, type PhaseSelection } from "./phases.js";
 import type { SeccompPolicy } from "./rule.js";
 import { ruleFrequencies } from "./rule_frequencies.js";
-import { checkAgainstRules } from "./self_check.js";
 
 /** In the order in which they win a tie. */
 export const GENERATORS = ["bulkhead", "libseccomp", "libseccomp-tree"] as const;
@@ -48,7 +48,7 @@ export function chooseProgram(request: ProgramRequest): ChosenProgram {
   const make: Readonly<Record<Generator, () => BpfProgram>> = {
     bulkhead: () => {
       const program = generateFilter(filter, frequencies);
-      checkAgainstRules(program, filter);
+      requireProof(filter, program);
       return program;
     },
     libseccomp: () => compileWithLibseccomp(request.policy, { phases: request.phases, lookup: "chain" }),

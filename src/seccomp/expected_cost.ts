@@ -1,7 +1,7 @@
 import type { BpfInstruction } from "./bpf_program.js";
 import { type CallFrequency, numberOfCall } from "./call_frequency.js";
 import { isConstantAllow } from "./constant_allow.js";
-import { AUDIT_ARCH_X86_64, traceCall } from "./emulator.js";
+import { AUDIT_ARCH_X86_64, evaluate } from "./emulator.js";
 
 /** What a filter costs a role's measured calls, in instructions per call on average. */
 export interface ExpectedCost {
@@ -18,7 +18,7 @@ export function expectedCost(program: readonly BpfInstruction[], frequencies: re
   let executedUncached = 0;
   for (const call of frequencies) {
     const number = numberOfCall(call);
-    const steps = traceCall(program, { number, arch: AUDIT_ARCH_X86_64, args: call.args }).executed * call.count;
+    const steps = evaluate(program, { number, arch: AUDIT_ARCH_X86_64, args: call.args }).executed * call.count;
     calls += call.count;
     executedUncached += steps;
     if (!isConstantAllow(program, number)) executed += steps;

@@ -17,7 +17,7 @@ export interface FilterRequest extends ProgramRequest {
 }
 
 /** Changes whenever the meaning of a key or the layout of an entry does. */
-const FORMAT = 2;
+const FORMAT = 3;
 /** An entry is a digest, the length of the choice, the choice as JSON, and the program. */
 const DIGEST_BYTES = 32;
 const LENGTH_BYTES = 4;

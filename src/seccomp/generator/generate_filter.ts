@@ -1,8 +1,8 @@
 import { encodeAction } from "../action.js";
 import { type BpfProgram, writeProgram } from "../bpf_program.js";
 import { type CallFrequency, numberOfCall } from "../call_frequency.js";
+import type { RuleSet } from "../checker/index.js";
 import { AUDIT_ARCH_X86_64, packSyscallData, X32_BIT } from "../emulator.js";
-import type { FilterRules } from "../phases.js";
 import type { SyscallRule } from "../rule.js";
 import { SYSCALL_NUMBERS } from "../syscall_numbers.js";
 import { ArgumentDecision, type ArgumentSample } from "./argument_decision.js";
@@ -15,6 +15,8 @@ import { addSearch, type Interval } from "./search_tree.js";
 /** Offsets in struct seccomp_data: include/uapi/linux/seccomp.h. */
 const NUMBER_OFFSET = 0;
 const ARCH_OFFSET = 4;
+/** -1: a tracer writes it to have a call skipped. It is above x32's numbers and none of them. */
+const NO_CALL = 0xffffffff;
 /**
  * What a measured call weighs whose number alone decides that it is allowed. The kernel then skips the filter (Linux 5.11 and
  * later), so it pays only on older kernels and under an outer filter that looks at its arguments.
@@ -27,19 +29,19 @@ const SKIPPED_CALL_WEIGHT = 1 / 16;
  * one call the first answers; whether any others say differently is for the proof to find.
  * Throws SeccompError "filter-too-long".
  */
-export function generateFilter(filter: FilterRules, frequencies: readonly CallFrequency[]): BpfProgram {
+export function generateFilter(filter: RuleSet, frequencies: readonly CallFrequency[]): BpfProgram {
   const graph = new DecisionGraph();
-  const kill = graph.answer(encodeAction({ kind: "kill-process" }));
+  const foreign = graph.answer(foreignAnswer(filter));
   const dispatch = addDispatch(graph, filter, frequencies);
   const byNumber = graph.load(NUMBER_OFFSET, dispatch);
-  const root = graph.load(ARCH_OFFSET, graph.test("equal", AUDIT_ARCH_X86_64, { met: byNumber, unmet: kill }));
+  const root = graph.load(ARCH_OFFSET, graph.test("equal", AUDIT_ARCH_X86_64, { met: byNumber, unmet: foreign }));
   return writeProgram(emitProgram(graph, root, weighNodes(graph, root, frequencies)));
 }
 
-/** All 32-bit numbers as intervals: each syscall of a rule by itself, holes and the rest as they are, x32 killed. */
-function addDispatch(graph: DecisionGraph, filter: FilterRules, frequencies: readonly CallFrequency[]): NodeId {
+/** All 32-bit numbers as intervals: each syscall of a rule by itself, holes between them, and what is x32's. */
+function addDispatch(graph: DecisionGraph, filter: RuleSet, frequencies: readonly CallFrequency[]): NodeId {
   const otherwise = graph.answer(encodeAction(filter.otherwise));
-  const kill = graph.answer(encodeAction({ kind: "kill-process" }));
+  const foreign = graph.answer(foreignAnswer(filter));
   const allow = graph.answer(encodeAction({ kind: "allow" }));
   const decisions = new ArgumentDecision(graph);
   const intervals: Interval[] = [];
@@ -54,11 +56,14 @@ function addDispatch(graph: DecisionGraph, filter: FilterRules, frequencies: rea
     next = number + 1;
   }
   intervals.push({ from: next, next: otherwise, weight: 0 });
-  // Bit 30 marks an x32 number, with any of the bits above and below it.
-  intervals.push({ from: X32_BIT, next: kill, weight: 0 });
-  intervals.push({ from: 2 * X32_BIT, next: otherwise, weight: 0 });
-  intervals.push({ from: 3 * X32_BIT, next: kill, weight: 0 });
+  intervals.push({ from: X32_BIT, next: foreign, weight: 0 });
+  intervals.push({ from: NO_CALL, next: otherwise, weight: 0 });
   return addSearch(graph, intervals);
+}
+
+/** The answer for other arches and for x32. */
+function foreignAnswer({ foreign }: RuleSet): number {
+  return encodeAction(foreign ?? { kind: "kill-process" });
 }
 
 function rulesByNumber(rules: readonly SyscallRule[]): [number: number, rules: SyscallRule[]][] {
