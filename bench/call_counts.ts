@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { createReadStream, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { listRoles, loadRolePolicy } from "../src/policy/index.js";
@@ -71,8 +72,9 @@ async function runningProcesses(child: ChildProcess): Promise<Process[]> {
 async function countCalls(child: ChildProcess, processes: readonly Process[], lengthMs: number): Promise<void> {
   noteThreads(processes);
   writeFileSync(`${instance}/set_event_pid`, [...threads.keys()].join(" "));
-  const events = createReadStream(`${instance}/trace_pipe`);
-  createInterface({ input: events }).on("line", countEvent);
+  // A process of its own: reading trace_pipe blocks, and a read that is under way keeps the instance busy.
+  const reader = spawn("cat", [`${instance}/trace_pipe`], { stdio: ["ignore", "pipe", "inherit"] });
+  createInterface({ input: reader.stdout }).on("line", countEvent);
   writeFileSync(`${instance}/tracing_on`, "1");
   const endMs = performance.now() + lengthMs;
   let orderMs = 0;
@@ -84,7 +86,8 @@ async function countCalls(child: ChildProcess, processes: readonly Process[], le
     orderMs = performance.now() + ORDER_EVERY_MS;
   }
   await sleep(THREADS_EVERY_MS);
-  events.destroy();
+  reader.kill();
+  await once(reader, "close");
 }
 
 function noteThreads(processes: readonly Process[]): void {

@@ -39,7 +39,7 @@ export interface ProgramRequest {
 
 /**
  * Compiles a policy with every generator, proves each program, and takes the proved one with the lowest expected cost. Main thread
- * only, as libseccomp is called by FFI. Throws SeccompError "rules-conflict", or the first generator's when none gives a program.
+ * only, as libseccomp is called by FFI. Throws SeccompInputError "rules-conflict", or the first generator's when none gives a program.
  */
 export function chooseProgram(request: ProgramRequest): ChosenProgram {
   const filter = combinePhases(request.policy, request.phases);

@@ -15,7 +15,7 @@ export interface LibseccompOptions {
 
 /**
  * Compiles a policy's filter with libseccomp and proves it equal to the rules before anybody sees it. x32 calls and other
- * arches kill the process. Throws SeccompError "rule-too-wide" or "libseccomp-refused", and as requireProof does.
+ * arches kill the process. Throws SeccompInputError "rule-too-wide", SeccompError "libseccomp-refused", and as requireProof does.
  */
 export function compileWithLibseccomp(policy: SeccompPolicy, options: LibseccompOptions): BpfProgram {
   const filter = combinePhases(policy, options.phases);

@@ -19,6 +19,7 @@ export {
   stackPrograms,
 } from "./checker/index.js";
 export type { Candidate, ChosenProgram, Generator, GeneratorChoice, ProgramRequest } from "./choose_program.js";
+export { chooseProgram } from "./choose_program.js";
 export { isConstantAllow } from "./constant_allow.js";
 export { type Constant, type ConstantFamily, constantNames, findConstant } from "./constants/index.js";
 export { describeEffect, type Effect, type EffectKind, effectOf, type KernelVersion, winningAnswer } from "./effect.js";
@@ -34,10 +35,12 @@ export {
 } from "./emulator.js";
 export { type ExpectedCost, expectedCost } from "./expected_cost.js";
 export { compiledFilter, type FilterRequest, filterKey } from "./filter_cache.js";
+export * from "./formats/index.js";
 export { generateFilter } from "./generator/generate_filter.js";
 export { assemble } from "./listing/assemble.js";
 export { disassemble, formatListing, type ListingLine } from "./listing/disassemble.js";
 export { argumentValueName } from "./listing/operand_names.js";
+export { returnName } from "./listing/return_names.js";
 export { combinePhases, type FilterRules, type PhaseSelection } from "./phases.js";
 export type { ArgumentCheck, RulePosition, SeccompAction, SeccompPolicy, SyscallRule } from "./rule.js";
 export { checkHolds, type Decision, decideCall, widthMask } from "./rule_semantics.js";

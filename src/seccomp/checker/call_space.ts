@@ -32,7 +32,7 @@ export class CallSpace {
     this.#vectors = new BitVectors(this.diagrams, this.order);
   }
 
-  /** What happens to each call. Throws BudgetExceeded, SeccompError "rules-conflict". */
+  /** What happens to each call. Throws BudgetExceeded, SeccompInputError "rules-conflict". */
   answer(source: FilterSource): Answer {
     const { diagrams } = this;
     if (source.kind === "rules") return new RuleDiagram(diagrams, this.order).answer(source.rules);

@@ -37,7 +37,7 @@ export type CompareResult =
 /** Most different pairs of answers that one kind of calls is told apart by; filters with computed error numbers have thousands. */
 const CHANGES_MAX = 16;
 
-/** Compares for all calls; each source may be rules, a program or a stack. Throws SeccompError "rules-conflict". */
+/** Compares for all calls; each source may be rules, a program or a stack. Throws SeccompInputError "rules-conflict". */
 export function compareSources(a: FilterSource, b: FilterSource, budget?: Budget): CompareResult {
   for (const program of [...programsOf(a), ...programsOf(b)]) {
     const fault = findProgramFault(program.instructions);

@@ -32,7 +32,7 @@ export type Proof =
 /**
  * Decides whether a program answers every call as the rules say: every number, arch and instruction pointer, and every value of
  * all six 64-bit arguments. Answers count as equal when their effect is. Never guesses: what it cannot decide it gives back
- * undecided, with the reason. Throws SeccompError "rules-conflict" when the rules contradict themselves.
+ * undecided, with the reason. Throws SeccompInputError "rules-conflict" when the rules contradict themselves.
  */
 export function prove(rules: RuleSet, program: BpfProgram, budget?: Budget): Proof {
   const fault = findProgramFault(program.instructions);

@@ -1,4 +1,4 @@
-import { SeccompError } from "../../errors/index.js";
+import { SeccompError, SeccompInputError } from "../../errors/index.js";
 import { answerWithEffect } from "../effect.js";
 import type { FilterRules } from "../phases.js";
 import type { ArgumentCheck, SeccompAction, SyscallRule } from "../rule.js";
@@ -27,7 +27,7 @@ interface RuleGroup {
 }
 
 /**
- * The meaning of a rule set for all calls, from its rules as they are written. Throws SeccompError "rules-conflict" when two
+ * The meaning of a rule set for all calls, from its rules as they are written. Throws SeccompInputError "rules-conflict" when two
  * rules answer one call differently, "rule-unknown-syscall", and BudgetExceeded.
  */
 export class RuleDiagram {
@@ -87,7 +87,8 @@ export class RuleDiagram {
   }
 
   #answerOf(action: SeccompAction): Answer {
-    const answer = answerWithEffect({ action: action.kind, data: action.kind === "errno" ? action.errno : 0 });
+    const data = action.kind === "errno" ? action.errno : action.kind === "trace" ? action.data : 0;
+    const answer = answerWithEffect({ action: action.kind, data });
     return effectOfAnswer(this.#diagrams, constantAnswer(this.#diagrams, answer));
   }
 
@@ -182,9 +183,9 @@ function numberOf(syscall: string): number {
   });
 }
 
-function conflict(call: Call, rules: readonly SyscallRule[]): SeccompError {
+function conflict(call: Call, rules: readonly SyscallRule[]): SeccompInputError {
   const places = rules.map(({ position: { file, line, column } }) => `${file}:${line}:${column}`);
-  return new SeccompError({
+  return new SeccompInputError({
     code: "rules-conflict",
     tried: "Cannot compile the policy",
     subject: wordCall(call),

@@ -1,4 +1,4 @@
-import { SeccompError } from "../../errors/index.js";
+import { SeccompInputError } from "../../errors/index.js";
 import { INSTRUCTIONS_MAX } from "../bpf_opcodes.js";
 
 /** Conditional jumps that a graph uses; each compares A with a constant, so that the kernel can decide them ahead. */
@@ -65,9 +65,9 @@ export class DecisionGraph {
   }
 }
 
-/** SeccompError "filter-too-long": the rules are meaningful, and no program of the kernel's size holds them. */
-export function tooLong(answer: string): SeccompError {
-  return new SeccompError({
+/** SeccompInputError "filter-too-long": the rules are meaningful, and no program of the kernel's size holds them. */
+export function tooLong(answer: string): SeccompInputError {
+  return new SeccompInputError({
     code: "filter-too-long",
     tried: "Cannot generate the filter",
     subject: "policy",

@@ -13,7 +13,7 @@ export type NodeWeights = ReadonlyMap<NodeId, number>;
  * Lays a graph out as a program. It is written from its end, so that everything a step jumps to lies behind it already; of two
  * ends the more frequent is written last and so lies nearer. A conditional jump that cannot reach its end goes through a copy
  * of the end's first instruction, or through a jump where a copy could not reach further either.
- * Throws SeccompError "filter-too-long".
+ * Throws SeccompInputError "filter-too-long".
  */
 export function emitProgram(graph: DecisionGraph, root: NodeId, weights: NodeWeights): BpfInstruction[] {
   const writer = new ProgramWriter(graph, weights);

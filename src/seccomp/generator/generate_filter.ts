@@ -27,7 +27,7 @@ const SKIPPED_CALL_WEIGHT = 1 / 16;
  * Compiles rules to BPF. Arch and number come first and decide alone wherever no rule of the syscall looks at an argument, so
  * that the kernel never runs the filter for such a call; the rest is ordered by how often it was measured. Of rules that match
  * one call the first answers; whether any others say differently is for the proof to find.
- * Throws SeccompError "filter-too-long".
+ * Throws SeccompInputError "filter-too-long".
  */
 export function generateFilter(filter: RuleSet, frequencies: readonly CallFrequency[]): BpfProgram {
   const graph = new DecisionGraph();

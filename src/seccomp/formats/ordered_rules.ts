@@ -1,0 +1,62 @@
+import { encodeAction } from "../action.js";
+import type { ArgumentCheck, SeccompAction } from "../rule.js";
+
+/** A filter of a list whose first match decides: OR of ANDs, or null for every call. */
+export interface OrderedFilter {
+  readonly clauses: readonly (readonly ArgumentCheck[])[] | null;
+  readonly action: SeccompAction;
+}
+
+export interface UnorderedRule {
+  readonly checks: readonly ArgumentCheck[];
+  readonly action: SeccompAction;
+}
+
+/** Rules that one list may become: taking an alternative out of another multiplies. */
+const RULES_MAX = 1024;
+
+/**
+ * Rewrites a list in which the first match decides as rules in any order, none of which answers a call that an earlier filter of
+ * another action matches. Undefined when that takes more than 1024 rules.
+ */
+export function unorder(filters: readonly OrderedFilter[]): UnorderedRule[] | undefined {
+  const rules: UnorderedRule[] = [];
+  for (const [position, { clauses, action }] of filters.entries()) {
+    const before = filters.slice(0, position).filter((earlier) => encodeAction(earlier.action) !== encodeAction(action));
+    if (before.some((earlier) => earlier.clauses === null)) continue;
+    let alternatives: readonly (readonly ArgumentCheck[])[] = clauses ?? [[]];
+    for (const clause of before.flatMap((earlier) => earlier.clauses ?? [])) {
+      const negated = clause.map(negate);
+      if (alternatives.length * negated.length > RULES_MAX) return undefined;
+      alternatives = alternatives.flatMap((checks) => negated.map((check) => [...checks, check]));
+    }
+    rules.push(...alternatives.map((checks) => ({ checks, action })));
+    if (rules.length > RULES_MAX) return undefined;
+    if (clauses === null) break;
+  }
+  return rules;
+}
+
+const OPPOSITES = { "==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">" } as const;
+
+/** A check that holds exactly where this one does not. */
+export function negate(check: ArgumentCheck): ArgumentCheck {
+  const text = `not (${check.text})`;
+  switch (check.op) {
+    case "masked-equal":
+      return { ...check, text, op: "masked-not-equal" };
+    case "masked-not-equal":
+      return { ...check, text, op: "masked-equal" };
+    case "in":
+      return { ...check, text, op: "not-in" };
+    case "not-in":
+      return { ...check, text, op: "in" };
+    case "==":
+    case "!=":
+    case "<":
+    case "<=":
+    case ">":
+    case ">=":
+      return { ...check, text, op: OPPOSITES[check.op] };
+  }
+}
