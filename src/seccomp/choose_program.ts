@@ -4,14 +4,13 @@ import type { CallFrequency } from "./call_frequency.js";
 import { requireProof } from "./checker/index.js";
 import { compileWithLibseccomp } from "./compile_libseccomp.js";
 import { type ExpectedCost, expectedCost } from "./expected_cost.js";
-import { generateFilter } from "./generator/generate_filter.js";
+import { generateNoWorse } from "./generator/generate_no_worse.js";
 import { combinePhases, type PhaseSelection } from "./phases.js";
 import type { SeccompPolicy } from "./rule.js";
 import { ruleFrequencies } from "./rule_frequencies.js";
 
-/** In the order in which they win a tie. */
-export const GENERATORS = ["bulkhead", "libseccomp", "libseccomp-tree"] as const;
-export type Generator = (typeof GENERATORS)[number];
+/** Ours, and libseccomp's two ways to look up a syscall. The first wins a tie. */
+export type Generator = "bulkhead" | "libseccomp" | "libseccomp-tree";
 
 /** A program that was considered: what it costs, or why it could not be used. */
 export type Candidate =
@@ -45,16 +44,16 @@ export function chooseProgram(request: ProgramRequest): ChosenProgram {
   const filter = combinePhases(request.policy, request.phases);
   const measured = request.frequencies ?? [];
   const frequencies = measured.length > 0 ? measured : ruleFrequencies(filter.rules);
-  const make: Readonly<Record<Generator, () => BpfProgram>> = {
-    bulkhead: () => {
-      const program = generateFilter(filter, frequencies);
-      requireProof(filter, program);
-      return program;
-    },
-    libseccomp: () => compileWithLibseccomp(request.policy, { phases: request.phases, lookup: "chain" }),
-    "libseccomp-tree": () => compileWithLibseccomp(request.policy, { phases: request.phases, lookup: "binary-tree" }),
-  };
-  const attempts = GENERATORS.map((generator) => attempt(generator, make[generator], frequencies));
+  const libseccomp = (generator: Generator, lookup: "chain" | "binary-tree") =>
+    attempt(generator, frequencies, () => compileWithLibseccomp(request.policy, { phases: request.phases, lookup }));
+  const others = [libseccomp("libseccomp", "chain"), libseccomp("libseccomp-tree", "binary-tree")];
+  const peers = others.flatMap(({ program }) => program ?? []);
+  const own = attempt("bulkhead", frequencies, () => {
+    const program = generateNoWorse(filter, frequencies, peers);
+    requireProof(filter, program);
+    return program;
+  });
+  const attempts = [own, ...others];
   const proved = attempts.filter((one) => one.program !== null);
   const best = proved.reduce((cheapest, one) => (isCheaper(one, cheapest) ? one : cheapest), proved[0] as Proved);
   if (best === undefined) throw (attempts[0] as Failed).error;
@@ -73,7 +72,7 @@ interface Failed {
   readonly error: BulkheadError;
 }
 
-function attempt(generator: Generator, make: () => BpfProgram, frequencies: readonly CallFrequency[]): Proved | Failed {
+function attempt(generator: Generator, frequencies: readonly CallFrequency[], make: () => BpfProgram): Proved | Failed {
   try {
     const program = make();
     const cost = expectedCost(program.instructions, frequencies);

@@ -21,7 +21,11 @@ export function exportMinijail(filter: FilterRules): ExportedPolicy {
   const otherwise = losses.length === 0 ? describeAction(filter.otherwise) : "kill-process";
   const bySyscall = new Map<string, SyscallRule[]>();
   for (const rule of filter.rules) bySyscall.set(rule.syscall, [...(bySyscall.get(rule.syscall) ?? []), rule]);
-  const lines = [...bySyscall].map(([syscall, rules]) => `${syscall}: ${describeFilters(rules)}`);
+  const lines = [...bySyscall].flatMap(([syscall, rules]) => {
+    const filters = describeFilters(rules);
+    // Rules that no call matches leave nothing to write.
+    return filters === "" ? [] : [`${syscall}: ${filters}`];
+  });
   const tracing = filter.rules.some(({ action }) => action.kind === "trace" && action.data !== 0);
   if (tracing) losses.push("a tracer is told no data");
   return { text: `${[`@default ${otherwise}`, ...lines].join("\n")}\n`, losses };
@@ -35,13 +39,14 @@ function describeFilters(rules: readonly SyscallRule[]): string {
     filters.set(encodeAction(rule.action), known);
     known.clauses.push(...clausesOf(rule));
   }
-  const described = [...filters.values()].map(({ action, clauses }) => {
+  const matching = [...filters.values()].filter(({ clauses }) => clauses.length > 0);
+  const described = matching.map(({ action, clauses }) => {
     const words = describeAction(action);
     if (clauses.includes("")) return { always: true, text: words };
     return { always: false, text: `${clauses.join(" || ")}${action.kind === "allow" ? "" : `; ${words}`}` };
   });
   const texts = described.sort((a, b) => Number(a.always) - Number(b.always)).map(({ text }) => text);
-  return texts.length === 1 ? (texts[0] ?? "") : `{ ${texts.join(", ")} }`;
+  return texts.length < 2 ? (texts[0] ?? "") : `{ ${texts.join(", ")} }`;
 }
 
 /** Alternatives of one rule, each an AND; an empty one always holds. */

@@ -27,14 +27,34 @@ export function unorder(filters: readonly OrderedFilter[]): UnorderedRule[] | un
     let alternatives: readonly (readonly ArgumentCheck[])[] = clauses ?? [[]];
     for (const clause of before.flatMap((earlier) => earlier.clauses ?? [])) {
       const negated = clause.map(negate);
-      if (alternatives.length * negated.length > RULES_MAX) return undefined;
-      alternatives = alternatives.flatMap((checks) => negated.map((check) => [...checks, check]));
+      alternatives = alternatives.flatMap((checks) =>
+        excludes(checks, clause) ? [checks] : negated.map((check) => [...checks, check]),
+      );
+      if (alternatives.length > RULES_MAX) return undefined;
     }
     rules.push(...alternatives.map((checks) => ({ checks, action })));
     if (rules.length > RULES_MAX) return undefined;
     if (clauses === null) break;
   }
   return rules;
+}
+
+/** Whether two lists of checks plainly cannot hold at once: they want one bit of an argument to be 0 and 1. */
+function excludes(a: readonly ArgumentCheck[], b: readonly ArgumentCheck[]): boolean {
+  return a.some((one) => {
+    const bits = fixedBits(one);
+    return b.some(
+      (other) => other.index === one.index && ((bits.value ^ fixedBits(other).value) & bits.mask & fixedBits(other).mask) !== 0n,
+    );
+  });
+}
+
+/** Bits that an argument must have for the check to hold; none for comparisons by order and for sets. */
+function fixedBits(check: ArgumentCheck): { readonly mask: bigint; readonly value: bigint } {
+  if (check.op === "==") return { mask: (1n << BigInt(check.width)) - 1n, value: check.value };
+  if (check.op === "masked-equal") return check;
+  const isOneBit = check.op === "masked-not-equal" && (check.mask & (check.mask - 1n)) === 0n;
+  return isOneBit ? { mask: check.mask, value: check.value ^ check.mask } : { mask: 0n, value: 0n };
 }
 
 const OPPOSITES = { "==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">" } as const;

@@ -1,4 +1,4 @@
-import type { DecisionGraph, NodeId } from "./decision_graph.js";
+import { type DecisionGraph, type NodeId, tooLong } from "./decision_graph.js";
 import {
   firstMasked,
   nextSlot,
@@ -22,6 +22,9 @@ export interface ArgumentSample {
 /** args[0] of struct seccomp_data; the low half of each argument comes first, as x86-64 is little-endian. */
 const ARGUMENTS_OFFSET = 16;
 
+/** Rules looked at while all states of a filter are worked out; shipped policies take some 500, and more than this some seconds. */
+const RULE_LOOKS_MAX = 100_000;
+
 /** Where a word lies in struct seccomp_data. */
 export function offsetOfSlot(slot: Slot): number {
   const high = slot % 2 === 0;
@@ -32,6 +35,7 @@ export function offsetOfSlot(slot: Slot): number {
 export class ArgumentDecision {
   readonly #graph: DecisionGraph;
   readonly #known = new Map<string, NodeId>();
+  #ruleLooks = 0;
 
   constructor(graph: DecisionGraph) {
     this.#graph = graph;
@@ -49,6 +53,8 @@ export class ArgumentDecision {
     const key = `${loaded === slot ? slot : ""}/${state.otherwise}/${state.key}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
+    this.#ruleLooks += state.open.length;
+    if (this.#ruleLooks > RULE_LOOKS_MAX) throw tooLong("too many combinations of its checks to work out");
     const decided = this.#decideWord(state, slot, samples);
     const node = loaded === slot ? decided : this.#graph.load(offsetOfSlot(slot), decided);
     this.#known.set(key, node);

@@ -28,9 +28,10 @@ interface Range {
 }
 
 /** Ranges up to this length are cut at every place that could be best; longer ones near the middle of their weight. */
-const EVERY_CUT_LENGTH_MAX = 12;
-/** Cuts tried on each side of the middle of the weight. */
+const EVERY_CUT_LENGTH_MAX = 10;
+/** Cuts tried on each side of the middle of the weight, in ranges up to this length; in longer ones they gain next to nothing. */
 const CUTS_BESIDE_MIDDLE = 2;
+const SEVERAL_CUTS_LENGTH_MAX = 40;
 /**
  * A search tree with both kinds of tests has an optimum that starts with `==` only when the heaviest value has at least a quarter
  * of the weight: Anderson, Kannan, Karloff, Ladner, "Thresholds and optimal binary comparison search trees", 2002.
@@ -150,7 +151,8 @@ class SearchTree {
       sum += this.#weight(index);
     });
     if (places.length <= EVERY_CUT_LENGTH_MAX) return places;
-    return places.slice(Math.max(0, middle - CUTS_BESIDE_MIDDLE), middle + CUTS_BESIDE_MIDDLE + 1);
+    const beside = places.length <= SEVERAL_CUTS_LENGTH_MAX ? CUTS_BESIDE_MIDDLE : 0;
+    return places.slice(Math.max(0, middle - beside), middle + beside + 1);
   }
 
   /** Intervals of one value, heaviest first; ties by place, so that a range and its parts agree. */

@@ -59,7 +59,18 @@ export function termOf(check: ArgumentCheck): Rest {
 /** What a term leaves when its word has this value. */
 export function decide(term: Term, word: number): Rest {
   if (term.kind === "masked") return (word & term.mask) >>> 0 === term.value ? term.met : term.unmet;
-  return (term.pieces.findLast((piece) => piece.from <= word) as Piece).rest;
+  return pieceAt(term.pieces, word).rest;
+}
+
+/** The last piece that begins at or before the word. */
+function pieceAt(pieces: readonly Piece[], word: number): Piece {
+  let [first, last] = [0, pieces.length - 1];
+  while (first < last) {
+    const middle = Math.ceil((first + last) / 2);
+    if ((pieces[middle] as Piece).from <= word) first = middle;
+    else last = middle - 1;
+  }
+  return pieces[first] as Piece;
 }
 
 function rangesOf(check: Exclude<ArgumentCheck, { readonly mask: bigint }>, last: bigint): Ranges {
