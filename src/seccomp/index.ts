@@ -31,6 +31,7 @@ export {
 } from "./emulator.js";
 export { compiledFilter, type FilterRequest, filterKey } from "./filter_cache.js";
 export { combinePhases, type FilterRules, type PhaseSelection } from "./phases.js";
+export { readFilters, type ThreadFilters } from "./read_filters.js";
 export type { ArgumentCheck, RulePosition, SeccompAction, SeccompPolicy, SyscallRule } from "./rule.js";
 export { checkHolds, type Decision, decideCall, widthMask } from "./rule_semantics.js";
 export { SYSCALL_NUMBERS, syscallName } from "./syscall_numbers.js";
