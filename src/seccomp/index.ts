@@ -42,6 +42,7 @@ export { disassemble, formatListing, type ListingLine } from "./listing/disassem
 export { argumentValueName } from "./listing/operand_names.js";
 export { returnName } from "./listing/return_names.js";
 export { combinePhases, type FilterRules, type PhaseSelection } from "./phases.js";
+export { readFilters, type ThreadFilters } from "./read_filters.js";
 export type { ArgumentCheck, RulePosition, SeccompAction, SeccompPolicy, SyscallRule } from "./rule.js";
 export { checkHolds, type Decision, decideCall, widthMask } from "./rule_semantics.js";
 export { SYSCALL_NUMBERS, syscallName } from "./syscall_numbers.js";

@@ -3,8 +3,10 @@ import type { ProgramInventory } from "../../host/index.js";
 import {
   findInCgroup,
   findInPidNamespaces,
+  type LoadedFilters,
   listThreads,
   type ObservedProcess,
+  observeFilters,
   observeOwnNamespaces,
   observeProcess,
   pidNamespaceOf,
@@ -15,6 +17,7 @@ import { compareCgroupFiles } from "../cgroup.js";
 import { compareRoot as compareTree } from "../prepared_root.js";
 import { Comparison, type Difference } from "./difference.js";
 import { compareFds, type HeldFd } from "./fds.js";
+import { compareFilters } from "./filters.js";
 import {
   compareBoot,
   compareCgroup,
@@ -44,6 +47,8 @@ const READINGS_MAX = 20;
 /** What a VM is, and where that is not what its plan says. */
 export interface MachineReading {
   readonly observed: readonly ObservedProcess[];
+  /** By pid. */
+  readonly filters: ReadonlyMap<number, LoadedFilters>;
   readonly differences: readonly Difference[];
 }
 
@@ -57,7 +62,10 @@ export function readMachine(plan: LaunchPlan, started: readonly StartedProcess[]
   for (let reading = 0; reading < READINGS_MAX; reading += 1) {
     const observed = findMembers(plan, started).flatMap((pid) => observeProcess(pid) ?? []);
     const members = JSON.stringify(observed.map((process) => [process.pid, process.threads.map((thread) => thread.tid)]));
-    if (members === previous) return { observed, differences: compareMachine(plan, started, observed, host) };
+    if (members === previous) {
+      const filters = new Map(observed.flatMap(({ pid }) => readFiltersOf(pid)));
+      return { observed, filters, differences: compareMachine(plan, started, { observed, filters, host }) };
+    }
     previous = members;
   }
   throw new SandboxError({
@@ -66,6 +74,11 @@ export function readMachine(plan: LaunchPlan, started: readonly StartedProcess[]
     subject: plan.vm,
     answer: `its processes and threads changed between each of ${READINGS_MAX} readings`,
   });
+}
+
+function readFiltersOf(pid: number): [number, LoadedFilters][] {
+  const filters = observeFilters(pid);
+  return filters === null ? [] : [[pid, filters]];
 }
 
 /** Pids of the VM's processes as the kernel groups them, ours or not. */
@@ -83,13 +96,12 @@ function findMembers(plan: LaunchPlan, started: readonly StartedProcess[]): numb
 function compareMachine(
   plan: LaunchPlan,
   started: readonly StartedProcess[],
-  observed: readonly ObservedProcess[],
-  host: HostNamespaces,
+  { observed, filters, host }: Omit<Neighbours, "started">,
 ): Difference[] {
   const differences = observed.flatMap((process): Difference[] => {
     const own = started.find((candidate) => candidate.pid === process.pid);
     if (own === undefined) return [stranger(process)];
-    return compareProcess(own, process, { observed, started, host });
+    return compareProcess(own, process, { observed, filters, started, host });
   });
   const missing = started.filter((candidate) => !observed.some((process) => process.pid === candidate.pid));
   for (const process of missing) {
@@ -111,6 +123,7 @@ function stranger(process: ObservedProcess): Difference {
 
 interface Neighbours {
   readonly observed: readonly ObservedProcess[];
+  readonly filters: MachineReading["filters"];
   readonly started: readonly StartedProcess[];
   readonly host: HostNamespaces;
 }
@@ -123,6 +136,7 @@ function compareProcess(own: StartedProcess, process: ObservedProcess, neighbour
     ...peers.map((peer) => ({ owner: nameOf(peer, neighbours.started), namespaces: peer.namespaces })),
   ];
   compareThreads(own.plan, process, comparison);
+  compareFilters(own.plan, neighbours.filters.get(process.pid) ?? null, comparison);
   compareSession(process, comparison);
   compareNamespaces(own.plan, process, foreign, comparison);
   compareRoot(own.plan, process, comparison);

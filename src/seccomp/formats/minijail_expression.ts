@@ -13,7 +13,7 @@ const DEPTH_MAX = 16;
 const ERRNO_MAX = 0xffffn;
 
 /** `filter` of the grammar: one filter, or several in braces, whose first match decides. */
-export function readFilters(reader: TokenReader): OrderedFilter[] {
+export function readMinijailFilters(reader: TokenReader): OrderedFilter[] {
   if (!reader.accept("{")) return [readFilter(reader)];
   const filters = [readFilter(reader)];
   while (reader.accept(",")) filters.push(readFilter(reader));

@@ -1,7 +1,7 @@
 import type { SeccompAction, SyscallRule } from "../rule.js";
 import { SYSCALL_NUMBERS } from "../syscall_numbers.js";
 import { type ImportedPolicy, type ImportRequest, invalidFormat, RULES_MAX } from "./imported_policy.js";
-import { readFilters, readMinijailAction } from "./minijail_expression.js";
+import { readMinijailAction, readMinijailFilters } from "./minijail_expression.js";
 import { TokenReader, tokenizeMinijail } from "./minijail_tokens.js";
 import { type OrderedFilter, unorder } from "./ordered_rules.js";
 
@@ -104,7 +104,7 @@ class MinijailReader {
       reader.expect("}");
     } else syscalls.push(...this.#descriptor(reader));
     reader.expect(":");
-    const filters = readFilters(reader);
+    const filters = readMinijailFilters(reader);
     for (const syscall of syscalls) {
       const known = this.#filters.get(syscall);
       if (known === undefined) this.#filters.set(syscall, { line, file, filters: [...filters] });
