@@ -11,6 +11,7 @@
         "core/network_namespace.cc",
         "core/open_files.cc",
         "core/session.cc",
+        "core/seccomp_filters.cc",
         "core/spawn_confined.cc",
         "addon/addon.cc",
         "addon/files.cc",
@@ -18,6 +19,7 @@
         "addon/mounts.cc",
         "addon/processes.cc",
         "addon/session.cc",
+        "addon/seccomp.cc",
         "addon/spawn.cc"
       ],
       "include_dirs": ["core", "<!@(node -p \"require('node-addon-api').include_dir\")"],

@@ -35,6 +35,7 @@ void export_host(Napi::Env env, Napi::Object exports);
 void export_mounts(Napi::Env env, Napi::Object exports);
 void export_processes(Napi::Env env, Napi::Object exports);
 void export_session(Napi::Env env, Napi::Object exports);
+void export_seccomp(Napi::Env env, Napi::Object exports);
 void export_spawn(Napi::Env env, Napi::Object exports);
 
 }  // namespace bulkhead

@@ -4,7 +4,7 @@ import { readHostFile, readVmFile } from "../spec/index.js";
 import { ContentCache, openDirectories } from "../state/index.js";
 
 /** Role policies as installed with this package: policies/ beside dist/. */
-const POLICY_FOLDER = fileURLToPath(new URL("../../../policies", import.meta.url));
+export const POLICY_FOLDER = fileURLToPath(new URL("../../../policies", import.meta.url));
 
 /** What all commands on a VM file start from. */
 export async function readPlanRequest(vmFile: string, options: { readonly hostFile?: string }): Promise<PlanRequest> {

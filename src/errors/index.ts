@@ -8,6 +8,7 @@ export {
   ProtocolError,
   SandboxError,
   SeccompError,
+  SeccompInputError,
   SelinuxError,
   SpecError,
   StateError,

@@ -25,6 +25,11 @@ export class SeccompError extends BulkheadError {
   readonly exitCode: ExitCode = EXIT.hostCannot;
 }
 
+/** A seccomp policy, program or listing that was handed in is malformed or cannot be expressed as asked. */
+export class SeccompInputError extends BulkheadError {
+  readonly exitCode: ExitCode = EXIT.badInput;
+}
+
 /** A SELinux question has no answer: a policy, a class or a context that does not exist. */
 export class SelinuxError extends BulkheadError {
   readonly exitCode: ExitCode = EXIT.hostCannot;

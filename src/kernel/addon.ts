@@ -111,6 +111,14 @@ export interface Addon {
   sendSignal(options: { pidfd: number; signal: number }): void;
   /** Whether two threads share their fd table, and their root, working directory and umask. */
   shareTables(options: { tid: number; otherTid: number }): { fds: boolean; paths: boolean };
+  /**
+   * The filters of every thread, the oldest first. All threads are stopped while they are read, for as long as the slowest
+   * takes to stop; ETIMEDOUT after `deadlineMs`. `error` is the errno that the kernel answered instead of a filter, else 0.
+   */
+  readSeccompFilters(options: {
+    pid: number;
+    deadlineMs: number;
+  }): readonly { readonly tid: number; readonly filters: readonly Buffer[]; readonly error: number }[];
   sameOpenFile(options: { pid: number; fd: number; otherFd: number }): boolean;
   /** `mode` counts only with O_CREAT; 0 otherwise. */
   openBeneath(options: { directoryFd: number; path: string; flags: bigint; mode: number; resolve: bigint }): number;

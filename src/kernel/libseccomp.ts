@@ -24,12 +24,17 @@ export interface LibseccompFilter {
   /** SECCOMP_RET_* value for calls of another arch, x32 included. */
   readonly foreignArchAction: number;
   readonly rules: readonly LibseccompRule[];
+  /** How the syscalls are looked up: one after the other, or by a binary tree of their numbers (libseccomp 2.5 and later). */
+  readonly lookup: "chain" | "binary-tree";
 }
 
 /** SCMP_ARCH_X86_64 is the audit arch: include/uapi/linux/audit.h. */
 const ARCH_X86_64 = 0xc000003e;
 /** enum scmp_filter_attr and enum scmp_compare of seccomp.h. */
 const ATTRIBUTE_BAD_ARCH_ACTION = 2;
+/** SCMP_FLTATR_CTL_OPTIMIZE: 1 orders a chain by priority, 2 makes a binary tree. */
+const ATTRIBUTE_OPTIMIZE = 8;
+const OPTIMIZE_LEVELS = { chain: 1, "binary-tree": 2 } as const satisfies Record<LibseccompFilter["lookup"], number>;
 const COMPARE_MASKED_EQUAL = 7;
 /** sizeof(struct scmp_arg_cmp): unsigned arg, enum op, u64 datum_a (the mask), u64 datum_b (the value). */
 const COMPARISON_BYTES = 24;
@@ -100,6 +105,8 @@ export function compileFilter(filter: LibseccompFilter): Buffer {
       "SCMP_FLTATR_ACT_BADARCH",
       library.seccomp_attr_set(context, ATTRIBUTE_BAD_ARCH_ACTION, filter.foreignArchAction),
     );
+    const level = OPTIMIZE_LEVELS[filter.lookup];
+    check("seccomp_attr_set", "SCMP_FLTATR_CTL_OPTIMIZE", library.seccomp_attr_set(context, ATTRIBUTE_OPTIMIZE, level));
     for (const rule of filter.rules) addRule(library, context, rule);
     return exportProgram(library, context);
   } finally {

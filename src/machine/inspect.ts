@@ -42,11 +42,11 @@ export function inspectRun(run: KnownRun): Inspection {
     });
   }
   const { plan, started, missing } = evidence;
-  const { observed, differences } = readMachine(plan, started);
+  const { observed, filters, differences } = readMachine(plan, started);
   const ended = missing.map(({ id, pid }): Difference => {
     return { process: id, pid, layer: "namespaces", planned: "running", observed: "ended" };
   });
-  const reading = { observed, differences: [...differences, ...ended] };
+  const reading = { observed, filters, differences: [...differences, ...ended] };
   return { schemaVersion: 1, vm: plan.vm, state: run.state, ...describeReading(reading, started) };
 }
 
@@ -55,7 +55,7 @@ export function describeReading(
   reading: MachineReading,
   started: readonly StartedProcess[],
 ): Pick<Inspection, "processes" | "differences"> {
-  const { observed, differences } = reading;
+  const { observed, filters, differences } = reading;
   const processes = started.flatMap((one): InspectedProcess[] => {
     const found = observed.find((process) => process.pid === one.pid);
     if (found === undefined) return [];
@@ -66,7 +66,7 @@ export function describeReading(
         role: one.plan.role,
         pid: one.pid,
         threads: found.threads.length,
-        layers: describeLayers(one.plan, found, own),
+        layers: describeLayers(one.plan, { observed: found, filters: filters.get(found.pid) ?? null }, own),
       },
     ];
   });

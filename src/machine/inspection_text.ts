@@ -14,6 +14,7 @@ export function describeInspection(inspection: Inspection): string {
     ["threads", ...processes.map((process) => String(process.threads))],
     ["open fds", ...processes.map((process) => String((process.layers.fds.observed as readonly unknown[]).length))],
   ];
+  const generators = processes.map((process) => (process.layers.seccomp.planned as { generator: string }).generator);
   const rows = LAYERS.map((layer) => [layer, ...processes.map((process) => process.layers[layer].status)]);
   const given = processes.map(
     (process) =>
@@ -21,7 +22,7 @@ export function describeInspection(inspection: Inspection): string {
   );
   const sections = [
     `VM ${inspection.vm} is ${inspection.state}`,
-    formatTable([heading, ...counts, ...rows]) + describeShortfalls(inspection),
+    formatTable([heading, ...counts, ["filter by", ...generators], ...rows]) + describeShortfalls(inspection),
     `What each process was given beside /dev/null, its log and its monitor:\n${given.join("\n")}\n`,
   ];
   if (differences.length > 0) {

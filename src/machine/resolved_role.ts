@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { findLibseccomp } from "../kernel/index.js";
-import type { RoleInputs } from "../plan/index.js";
+import type { FilterFacts, RoleInputs } from "../plan/index.js";
 import type { ResolvedPolicy } from "../policy/index.js";
 import { ContentCache } from "../state/index.js";
 import { knownInventory } from "./inventory_cache.js";
@@ -15,7 +15,7 @@ export interface ResolvedRole {
 
 interface CompiledRole {
   readonly policy: ResolvedPolicy;
-  readonly filter: { readonly base64: string; readonly sha256: string; readonly instructions: number };
+  readonly filter: FilterFacts & { readonly base64: string };
 }
 
 /** Resolves a role: its policy from the folder, its filter from the policy, its files from the installation. */
@@ -32,15 +32,25 @@ async function compileRole(request: PlanRequest, role: string, folder: PolicyFol
   const content = JSON.stringify([role, findLibseccomp().identity, folder]);
   const kept = store.get("role", content) as CompiledRole | undefined;
   if (kept !== undefined) return kept;
-  const [{ loadRolePolicy }, { compiledFilter }] = await Promise.all([
+  const [{ loadCallFrequencies, loadRolePolicy }, { compiledFilter }] = await Promise.all([
     import("../policy/index.js"),
     import("../seccomp/index.js"),
   ]);
   const policy = await loadRolePolicy({ folder: request.policyFolder, role });
   // Until lock-down is a phase of its own, both sets stay allowed.
   const cacheDirectory = `${request.directories.cache}/filters`;
-  const { bytes, sha256, instructions } = await compiledFilter({ policy: policy.seccomp, phases: "start+run", cacheDirectory });
-  const compiled = { policy, filter: { base64: bytes.toString("base64"), sha256, instructions: instructions.length } };
+  const frequencies = loadCallFrequencies({ folder: request.policyFolder, role });
+  const program = await compiledFilter({ policy: policy.seccomp, phases: "start+run", frequencies, cacheDirectory });
+  const compiled = {
+    policy,
+    filter: {
+      base64: program.bytes.toString("base64"),
+      sha256: program.sha256,
+      instructions: program.instructions.length,
+      generator: program.choice.generator,
+      generatorWhy: program.choice.why,
+    },
+  };
   store.put("role", content, compiled);
   return compiled;
 }

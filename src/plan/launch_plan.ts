@@ -101,6 +101,10 @@ export interface SeccompPlan {
   readonly run: readonly string[];
   readonly instructions: number;
   readonly sha256: string;
+  /** Which compiler made the program: `bulkhead`, `libseccomp` or `libseccomp-tree`; each program was proved beforehand. */
+  readonly generator: string;
+  /** What the choice was made by, in a sentence. */
+  readonly generatorWhy: string;
 }
 
 /** Access bits as landlock(7) names them. */

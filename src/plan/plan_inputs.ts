@@ -28,6 +28,9 @@ export interface RoleInputs {
 export interface FilterFacts {
   readonly instructions: number;
   readonly sha256: string;
+  /** Which compiler made the program that is loaded, and why that one. */
+  readonly generator: string;
+  readonly generatorWhy: string;
 }
 
 export interface Identity {

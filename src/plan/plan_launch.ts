@@ -111,6 +111,8 @@ function planConfinement(
       run: syscallNames(policy.seccomp.run, []),
       instructions: filter.instructions,
       sha256: filter.sha256,
+      generator: filter.generator,
+      generatorWhy: filter.generatorWhy,
     },
     landlock: planLandlock(inputs.facts.landlockAbi, granted, process.boot !== null),
     limits: planLimits(policy),

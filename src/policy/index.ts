@@ -1,3 +1,5 @@
+export { type FrequencyRequest, loadCallFrequencies } from "./call_frequencies.js";
+export { loadPolicyText, type NamedPolicy, type PolicyTextRequest } from "./load_policy_text.js";
 export { listRoles, loadRolePolicy, type RoleRequest } from "./load_role_policy.js";
 export {
   type Grant,

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { PolicyError } from "../errors/index.js";
+import type { SeccompPolicy } from "../seccomp/index.js";
 import { quoteValue } from "../text/index.js";
 import { suggestion } from "./entry_reader.js";
 import type { Grants } from "./grant_reader.js";
@@ -63,7 +64,7 @@ function listNames(folder: string, kind: PolicyFileKind): string[] {
 }
 
 /** Follows includes depth first. A set that is mentioned twice counts once; one that includes itself is a problem. */
-class IncludeReader {
+export class IncludeReader {
   private readonly folder: string;
   private readonly files: RequestedPolicy[] = [];
   private readonly seen = new Set<string>();
@@ -77,9 +78,19 @@ class IncludeReader {
     return this.files;
   }
 
+  /** A file that was read already, from wherever, and what it includes from the folder. */
+  readFrom(file: RequestedPolicy): RequestedPolicy[] {
+    if (file.kind === "set") this.seen.add(file.name);
+    this.follow(file, file.kind === "set" ? [file.name] : []);
+    return this.files;
+  }
+
   private read(kind: PolicyFileKind, name: string, within: readonly string[]): void {
     const path = `${FOLDERS[kind]}/${name}${ENDING}`;
-    const file = readPolicyFile(readPolicyText(this.folder, path), kind, name);
+    this.follow(readPolicyFile(readPolicyText(this.folder, path), kind, name), within);
+  }
+
+  private follow(file: RequestedPolicy, within: readonly string[]): void {
     const problems = [...file.problems];
     this.files.push({ ...file, problems });
     for (const { set, position } of file.includes) {
@@ -124,18 +135,23 @@ function joinGrants(files: readonly RequestedPolicy[]): Grants {
   };
 }
 
-function resolve(files: readonly RequestedPolicy[], own: RequestedPolicy, limits: ResolvedPolicy["limits"]): ResolvedPolicy {
+/** What a role's files say of syscalls, together. */
+export function joinRules(files: readonly RequestedPolicy[]): SeccompPolicy {
   const run = files.flatMap((file) => file.run);
   const start = withoutRunCalls(
     files.flatMap((file) => file.start),
     run,
   );
+  return { start, run, otherwise: { kind: "kill-process" } };
+}
+
+function resolve(files: readonly RequestedPolicy[], own: RequestedPolicy, limits: ResolvedPolicy["limits"]): ResolvedPolicy {
   const content = {
     role: own.name,
     summary: own.summary,
     sources: files.map((file) => `${FOLDERS[file.kind]}/${file.name}${ENDING}`),
     models: own.models,
-    seccomp: { start, run, otherwise: { kind: "kill-process" } },
+    seccomp: joinRules(files),
     ...joinGrants(files),
     limits,
   } as const;

@@ -7,13 +7,15 @@ const RETURN_VALUES = {
   trap: 0x00030000,
   errno: 0x00050000,
   notify: 0x7fc00000,
+  trace: 0x7ff00000,
   log: 0x7ffc0000,
   allow: 0x7fff0000,
 } as const satisfies Record<SeccompAction["kind"], number>;
 
 /** The 32-bit value that a filter returns for an action. */
 export function encodeAction(action: SeccompAction): number {
-  return action.kind === "errno" ? RETURN_VALUES.errno + action.errno : RETURN_VALUES[action.kind];
+  const data = action.kind === "errno" ? action.errno : action.kind === "trace" ? action.data : 0;
+  return RETURN_VALUES[action.kind] + data;
 }
 
 /** A filter's answer for people: `allow`, `errno 38`, or the bare number of an answer that no action has. */

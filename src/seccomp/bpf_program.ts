@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { SeccompError } from "../errors/index.js";
+import { SeccompInputError } from "../errors/index.js";
 
 /** One instruction of classic BPF: struct sock_filter of include/uapi/linux/filter.h. */
 export interface BpfInstruction {
@@ -21,10 +21,10 @@ export interface BpfProgram {
 /** sizeof(struct sock_filter). */
 export const INSTRUCTION_BYTES = 8;
 
-/** Decodes the kernel's array form. Throws SeccompError "bpf-malformed" when the length is no multiple of 8 bytes or zero. */
+/** Decodes the kernel's array form. Throws SeccompInputError "bpf-malformed" when the length is no multiple of 8 bytes or zero. */
 export function readProgram(bytes: Buffer): BpfProgram {
   if (bytes.length === 0 || bytes.length % INSTRUCTION_BYTES !== 0) {
-    throw new SeccompError({
+    throw new SeccompInputError({
       code: "bpf-malformed",
       tried: "Cannot read a BPF program",
       subject: "BPF program",

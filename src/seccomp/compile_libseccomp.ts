@@ -1,25 +1,30 @@
 import { compileFilter } from "../kernel/index.js";
 import { encodeAction } from "./action.js";
 import { type BpfProgram, readProgram } from "./bpf_program.js";
+import { requireProof } from "./checker/index.js";
 import { lowerRule } from "./lowering.js";
 import { combinePhases, type FilterRules, type PhaseSelection } from "./phases.js";
 import type { SeccompPolicy } from "./rule.js";
-import { checkAgainstRules } from "./self_check.js";
 import { SYSCALL_NUMBERS } from "./syscall_numbers.js";
 
+export interface LibseccompOptions {
+  readonly phases: PhaseSelection;
+  /** How syscalls are looked up. Default `chain`, which is libseccomp's own default. */
+  readonly lookup?: "chain" | "binary-tree";
+}
+
 /**
- * Compiles a policy's filter with libseccomp and compares it with the rules on boundary inputs before anybody sees it.
- * x32 calls and other arches kill the process. Throws SeccompError "rule-too-wide", "libseccomp-refused", "rules-conflict",
- * "filter-rejected" or "filter-differs".
+ * Compiles a policy's filter with libseccomp and proves it equal to the rules before anybody sees it. x32 calls and other
+ * arches kill the process. Throws SeccompInputError "rule-too-wide", SeccompError "libseccomp-refused", and as requireProof does.
  */
-export function compileWithLibseccomp(policy: SeccompPolicy, options: { readonly phases: PhaseSelection }): BpfProgram {
+export function compileWithLibseccomp(policy: SeccompPolicy, options: LibseccompOptions): BpfProgram {
   const filter = combinePhases(policy, options.phases);
-  const program = readProgram(compileFilter(toLibseccomp(filter)));
-  checkAgainstRules(program, filter);
+  const program = readProgram(compileFilter({ ...toLibseccomp(filter), lookup: options.lookup ?? "chain" }));
+  requireProof(filter, program);
   return program;
 }
 
-function toLibseccomp(filter: FilterRules): Parameters<typeof compileFilter>[0] {
+function toLibseccomp(filter: FilterRules): Omit<Parameters<typeof compileFilter>[0], "lookup"> {
   const defaultAction = encodeAction(filter.otherwise);
   return {
     defaultAction,

@@ -13,6 +13,7 @@ import {
   SOURCE_X,
 } from "./bpf_opcodes.js";
 import type { BpfInstruction } from "./bpf_program.js";
+import { type KernelVersion, winningAnswer } from "./effect.js";
 
 /** What a filter sees of a call: struct seccomp_data of include/uapi/linux/seccomp.h. */
 export interface SyscallData {
@@ -31,12 +32,42 @@ export const AUDIT_ARCH_X86_64 = 0xc000003e;
 /** __X32_SYSCALL_BIT: arch/x86/include/uapi/asm/unistd.h. */
 export const X32_BIT = 0x40000000;
 
-/**
- * Runs a filter on one call and returns its 32-bit answer, as the kernel's interpreter does. The program must pass
- * findProgramFault; all jumps then go forward, so it ends. Throws RangeError when it runs off the end: a checked one cannot.
- */
+/** One run of a filter. */
+export interface Evaluation {
+  /** The 32-bit answer; effectOf tells what the kernel makes of it. */
+  readonly answer: number;
+  /** Index of the instruction that gave the answer: a RET, or a division by an X of 0. */
+  readonly line: number;
+  /** Instructions executed, that one included. */
+  readonly executed: number;
+}
+
+/** Runs a filter on one call and returns its 32-bit answer. As evaluate otherwise. */
 export function emulate(program: readonly BpfInstruction[], data: SyscallData): number {
+  return evaluate(program, data).answer;
+}
+
+/**
+ * Runs a filter on one call as the kernel's interpreter does. The program must pass findProgramFault; all jumps then go
+ * forward, so it ends. Throws RangeError when it runs off the end: a checked one cannot.
+ */
+export function evaluate(program: readonly BpfInstruction[], data: SyscallData): Evaluation {
   return run(program, packSyscallData(data));
+}
+
+/**
+ * Runs all filters of a thread, given as they were installed, the oldest first, and returns the answer that counts: the
+ * strongest, of equals the newest one's. `kernel` as for effectOf.
+ */
+export function emulateStack(
+  programs: readonly (readonly BpfInstruction[])[],
+  data: SyscallData,
+  kernel?: KernelVersion,
+): number {
+  return winningAnswer(
+    programs.toReversed().map((program) => emulate(program, data)),
+    kernel,
+  );
 }
 
 /** The 16 little-endian words that LD ABS reads. */
@@ -58,9 +89,9 @@ interface Machine {
   readonly scratch: Uint32Array;
 }
 
-function run(program: readonly BpfInstruction[], words: Uint32Array): number {
+function run(program: readonly BpfInstruction[], words: Uint32Array): Evaluation {
   const machine: Machine = { a: 0, x: 0, scratch: new Uint32Array(SCRATCH_WORDS) };
-  for (let pc = 0; pc < program.length; pc++) {
+  for (let pc = 0, executed = 1; pc < program.length; pc++, executed++) {
     const instruction = program[pc] as BpfInstruction;
     const { code, operand } = instruction;
     switch (code & CLASS_MASK) {
@@ -79,7 +110,7 @@ function run(program: readonly BpfInstruction[], words: Uint32Array): number {
       case CLASS.alu: {
         const right = (code & SOURCE_X) === 0 ? operand : machine.x;
         // The kernel ends the filter with 0, which is KILL_THREAD, when X is 0 here.
-        if ((code & OPERATION_MASK) === ALU.div && right === 0) return 0;
+        if ((code & OPERATION_MASK) === ALU.div && right === 0) return { answer: 0, line: pc, executed };
         machine.a = calculate(code & OPERATION_MASK, machine.a, right);
         break;
       }
@@ -87,7 +118,7 @@ function run(program: readonly BpfInstruction[], words: Uint32Array): number {
         pc += distance(machine, instruction);
         break;
       case CLASS.ret:
-        return (code & RETURN_A) === 0 ? operand : machine.a;
+        return { answer: (code & RETURN_A) === 0 ? operand : machine.a, line: pc, executed };
       default:
         if ((code & MISC_TXA) === 0) machine.x = machine.a;
         else machine.a = machine.x;

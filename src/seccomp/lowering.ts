@@ -1,4 +1,4 @@
-import { SeccompError } from "../errors/index.js";
+import { SeccompInputError } from "../errors/index.js";
 import { type Cube, cubesOf, intersect } from "./cubes.js";
 import type { ArgumentCheck, SeccompAction, SyscallRule } from "./rule.js";
 
@@ -12,7 +12,7 @@ export interface LoweredRule {
 /** Most lowered rules that one rule may become; the kernel takes 4096 instructions for a whole filter. */
 const LOWERED_RULES_MAX = 1024;
 
-/** Rewrites a rule. Together the results match exactly what it matches. Throws SeccompError "rule-too-wide". */
+/** Rewrites a rule. Together the results match exactly what it matches. Throws SeccompInputError "rule-too-wide". */
 export function lowerRule(rule: SyscallRule): LoweredRule[] {
   let alternatives: ReadonlyMap<ArgumentCheck["index"], Cube>[] = [new Map()];
   for (const check of rule.checks) {
@@ -35,9 +35,9 @@ function narrow(
   return [both.mask === 0n ? alternative : new Map([...alternative, [index, both]])];
 }
 
-function tooWide(rule: SyscallRule, count: number): SeccompError {
+function tooWide(rule: SyscallRule, count: number): SeccompInputError {
   const { file, line, column } = rule.position;
-  return new SeccompError({
+  return new SeccompInputError({
     code: "rule-too-wide",
     tried: `Cannot compile the rule for ${rule.syscall} at ${file}:${line}:${column}`,
     subject: rule.syscall,

@@ -3,6 +3,8 @@ export type SeccompAction =
   | { readonly kind: "allow" }
   | { readonly kind: "errno"; readonly errno: number; readonly name: string }
   | { readonly kind: "notify" }
+  /** `data` reaches the tracer as the event's message, 16 bits. */
+  | { readonly kind: "trace"; readonly data: number }
   | { readonly kind: "log" }
   | { readonly kind: "trap" }
   | { readonly kind: "kill-thread" }

@@ -86,7 +86,7 @@ function fileOf(target: string, mode: number): ProgramInventory["files"][number]
   return { target, source, mode, sizeBytes: 4096, sha256: "2".repeat(64), signature: "1:2:4096:3:4" };
 }
 
-const FILTER = { instructions: 42, sha256: "3".repeat(64) };
+const FILTER = { instructions: 42, sha256: "3".repeat(64), generator: "bulkhead", generatorWhy: "it costs least" };
 const FIRST_UID = 500_001;
 const HOST_CONFIG = builtInHostConfig();
 

@@ -1,4 +1,4 @@
-import type { ObservedProcess } from "../../observe/index.js";
+import type { LoadedFilters, ObservedProcess } from "../../observe/index.js";
 import type { ProcessPlan } from "../../plan/index.js";
 import { LAYERS, type Layer, type LayerStatus } from "../../spec/index.js";
 import type { Difference } from "./difference.js";
@@ -12,10 +12,10 @@ const PROVED_AT_START = "proved before exec by a call that only this layer refus
 /** Puts plan and reading of a process side by side, layer by layer. A layer with a difference counts as `partial`. */
 export function describeLayers(
   plan: ProcessPlan,
-  observed: ObservedProcess,
+  { observed, filters }: { readonly observed: ObservedProcess; readonly filters: LoadedFilters | null },
   differences: readonly Difference[],
 ): Readonly<Record<Layer, LayerReport>> {
-  const sides = compareSides(plan, observed);
+  const sides = compareSides(plan, observed, filters);
   const entries = LAYERS.map((layer) => {
     const broken = differences.filter((difference) => difference.layer === layer);
     const lacks = broken.map((difference) => `planned ${difference.planned}, observed ${difference.observed}`);
@@ -31,13 +31,17 @@ interface Sides {
   readonly observed: unknown;
 }
 
-function compareSides(plan: ProcessPlan, observed: ObservedProcess): Record<Layer, Sides> {
+function compareSides(plan: ProcessPlan, observed: ObservedProcess, filters: LoadedFilters | null): Record<Layer, Sides> {
   const perThread = <T>(read: (thread: ObservedProcess["threads"][number]) => T) =>
     observed.threads.map((thread) => ({ tid: thread.tid, value: read(thread) }));
   return {
     seccomp: {
-      planned: { mode: 2, filters: 1 },
-      observed: perThread((thread) => ({ mode: thread.seccompMode, filters: thread.seccompFilters })),
+      planned: { mode: 2, filters: 1, sha256: plan.seccomp.sha256, generator: plan.seccomp.generator },
+      observed: perThread((thread) => ({
+        mode: thread.seccompMode,
+        filters: thread.seccompFilters,
+        programs: programsOf(filters, thread.tid),
+      })),
     },
     namespaces: { planned: plan.namespaces, observed: observed.namespaces },
     root: { planned: plan.root.slice(0, 1), observed: observed.mounts },
@@ -59,4 +63,11 @@ function compareSides(plan: ProcessPlan, observed: ObservedProcess): Record<Laye
     },
     selinux: { planned: plan.selinux, observed: null },
   };
+}
+
+/** SHA-256 of what one thread runs, or why that cannot be told. */
+function programsOf(filters: LoadedFilters | null, tid: number): readonly string[] | string {
+  if (filters === null) return "not read: the process ended";
+  if (!filters.readable) return `not shown by this host: ${filters.why}`;
+  return filters.threads.find((thread) => thread.tid === tid)?.sha256 ?? "not read: the thread ended";
 }

@@ -5,8 +5,10 @@ import {
   findInCgroup,
   findInPidNamespaces,
   isGone,
+  type LoadedFilters,
   listThreads,
   type ObservedProcess,
+  observeFilters,
   observeOwnNamespaces,
   observeProcess,
   pidNamespaceOf,
@@ -17,6 +19,7 @@ import { compareCgroupFiles } from "../cgroup.js";
 import { compareRoot as compareTree } from "../prepared_root.js";
 import { Comparison, type Difference } from "./difference.js";
 import { compareFds, type HeldFd } from "./fds.js";
+import { compareFilters } from "./filters.js";
 import {
   compareBoot,
   compareCgroup,
@@ -48,6 +51,8 @@ const READINGS_MAX = 20;
 /** What a VM is, and where that is not what its plan says. */
 export interface MachineReading {
   readonly observed: readonly ObservedProcess[];
+  /** By pid. */
+  readonly filters: ReadonlyMap<number, LoadedFilters>;
   readonly differences: readonly Difference[];
 }
 
@@ -61,7 +66,10 @@ export function readMachine(plan: LaunchPlan, started: readonly StartedProcess[]
   for (let reading = 0; reading < READINGS_MAX; reading += 1) {
     const observed = findMembers(plan, started).flatMap((pid) => observeProcess(pid) ?? []);
     const members = JSON.stringify(observed.map((process) => [process.pid, process.threads.map((thread) => thread.tid)]));
-    if (members === previous) return { observed, differences: compareMachine(plan, started, observed, host) };
+    if (members === previous) {
+      const filters = new Map(observed.flatMap(({ pid }) => readFiltersOf(pid)));
+      return { observed, filters, differences: compareMachine(plan, started, { observed, filters, host }) };
+    }
     previous = members;
   }
   throw new SandboxError({
@@ -70,6 +78,11 @@ export function readMachine(plan: LaunchPlan, started: readonly StartedProcess[]
     subject: plan.vm,
     answer: `its processes and threads changed between each of ${READINGS_MAX} readings`,
   });
+}
+
+function readFiltersOf(pid: number): [number, LoadedFilters][] {
+  const filters = observeFilters(pid);
+  return filters === null ? [] : [[pid, filters]];
 }
 
 /** Pids of the VM's processes as the kernel groups them, ours or not. */
@@ -87,14 +100,13 @@ function findMembers(plan: LaunchPlan, started: readonly StartedProcess[]): numb
 function compareMachine(
   plan: LaunchPlan,
   started: readonly StartedProcess[],
-  observed: readonly ObservedProcess[],
-  host: HostNamespaces,
+  { observed, filters, host }: Omit<Neighbours, "started">,
 ): Difference[] {
   const differences = observed.flatMap((process): Difference[] => {
     const own = started.find((candidate) => candidate.pid === process.pid);
     if (own === undefined) return [stranger(process)];
     try {
-      return compareProcess(own, process, { observed, started, host });
+      return compareProcess(own, process, { observed, filters, started, host });
     } catch (error) {
       if (!isGone(error)) throw error;
       return [unreadable(own, error)];
@@ -125,6 +137,7 @@ function unreadable({ plan, pid }: StartedProcess, error: unknown): Difference {
 
 interface Neighbours {
   readonly observed: readonly ObservedProcess[];
+  readonly filters: MachineReading["filters"];
   readonly started: readonly StartedProcess[];
   readonly host: HostNamespaces;
 }
@@ -137,6 +150,7 @@ function compareProcess(own: StartedProcess, process: ObservedProcess, neighbour
     ...peers.map((peer) => ({ owner: nameOf(peer, neighbours.started), namespaces: peer.namespaces })),
   ];
   compareThreads(own.plan, process, comparison);
+  compareFilters(own.plan, neighbours.filters.get(process.pid) ?? null, comparison);
   compareSession(own.session, process, comparison);
   compareNamespaces(own.plan, process, foreign, comparison);
   compareRoot(own.plan, process, comparison);

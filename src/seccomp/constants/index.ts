@@ -24,12 +24,24 @@ export const CONSTANTS: readonly Constant[] = [
 
 const BY_NAME: ReadonlyMap<string, Constant> = new Map(CONSTANTS.map((constant) => [constant.name, constant]));
 
+const BY_FAMILY: ReadonlyMap<ConstantFamily, readonly Constant[]> = new Map(
+  [...new Set(CONSTANTS.map(({ family }) => family))].map((family) => [
+    family,
+    CONSTANTS.filter((constant) => constant.family === family),
+  ]),
+);
+
 /** The constant of that name; undefined when the tables have none. */
 export function findConstant(name: string): Constant | undefined {
   return BY_NAME.get(name);
 }
 
+/** Constants of one family, in the order of the tables. */
+export function constantsOfFamily(family: ConstantFamily): readonly Constant[] {
+  return BY_FAMILY.get(family) ?? [];
+}
+
 /** Names of one family, for suggestions. */
 export function constantNames(family: ConstantFamily): readonly string[] {
-  return CONSTANTS.filter((constant) => constant.family === family).map(({ name }) => name);
+  return constantsOfFamily(family).map(({ name }) => name);
 }

@@ -6,7 +6,11 @@ import { suite } from "../../support/harness.js";
 
 const test = suite("what a process sees of files");
 
-const vmm = { policy: POLICIES.vmm, inventory: INVENTORY, filter: { instructions: 1, sha256: "" } };
+const vmm = {
+  policy: POLICIES.vmm,
+  inventory: INVENTORY,
+  filter: { instructions: 1, sha256: "", generator: "", generatorWhy: "" },
+};
 const disk = { ...vmm, policy: POLICIES.disk };
 
 test("landlock: nothing is planned on a kernel without it", () => {

@@ -3,13 +3,10 @@ import { compileWithLibseccomp } from "../../../src/seccomp/compile_libseccomp.j
 import {
   AUDIT_ARCH_X86_64,
   type BpfProgram,
-  checkAgainstRules,
-  combinePhases,
   describeAnswer,
   emulate,
   type SeccompPolicy,
   SYSCALL_NUMBERS,
-  writeProgram,
   X32_BIT,
 } from "../../../src/seccomp/index.js";
 import { suite } from "../../support/harness.js";
@@ -131,7 +128,7 @@ for (const [name, shape] of SHAPES) {
   });
 }
 
-test("self-check: rules that answer one call differently are refused with both places", () => {
+test("rules that answer one call differently are refused with both places", () => {
   const refuse = { kind: "errno", errno: 1, name: "EPERM" } as const;
   const mixed = policy([rule("read"), rule("read", [{ index: 0, width: 32, op: "==", value: 1n }], refuse)]);
   assert.is(
@@ -140,39 +137,12 @@ test("self-check: rules that answer one call differently are refused with both p
   );
 });
 
-test("self-check: a rule that multiplies to thousands is refused", () => {
+test("a rule that multiplies to thousands is refused", () => {
   const wide = ([0, 1, 2] as const).map((index) => ({ index, width: 64, op: "!=", value: 0n }) as const);
   assert.is(
     codeOf(() => compileWithLibseccomp(policy([rule("read", wide)]), { phases: "run" })),
     "rule-too-wide",
   );
-});
-
-/** BPF_JMP|BPF_JEQ|BPF_K, and BPF_RET|BPF_K. */
-const JUMP_IF_EQUAL = 0x15;
-const RETURN = 0x06;
-/** libseccomp compares x32 numbers with -1 before it kills them, which decides nothing. */
-const NO_SYSCALL = 0xffffffff;
-
-test("self-check: a program with any one deciding comparison or answer changed is found out", () => {
-  const filter = combinePhases(
-    policy([
-      rule("read"),
-      rule("ioctl", [{ index: 1, width: 32, op: "in", values: [0x5421n, 0xae80n] }]),
-      rule("mmap", [{ index: 2, width: 64, op: "masked-equal", mask: 4n, value: 0n }]),
-    ]),
-    "run",
-  );
-  const { instructions } = compileWithLibseccomp({ ...policy(filter.rules) }, { phases: "run" });
-  const deciding = ({ code, operand }: { code: number; operand: number }) =>
-    code === RETURN || (code === JUMP_IF_EQUAL && operand !== NO_SYSCALL);
-  assert.ok(instructions.filter(deciding).length > 8);
-  const missed = instructions.flatMap((instruction, index) => {
-    if (!deciding(instruction)) return [];
-    const changed = writeProgram(instructions.with(index, { ...instruction, operand: (instruction.operand ^ 4) >>> 0 }));
-    return codeOf(() => checkAgainstRules(changed, filter)) === "nothing was thrown" ? [index] : [];
-  });
-  assert.equal(missed, []);
 });
 
 test.run();
