@@ -1,21 +1,24 @@
-import { MachineError, SandboxError } from "../errors/index.js";
+import { MachineError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
-import type { ProcessPlan, VmCgroupPlan } from "../plan/index.js";
-import { type AlterSpawn, type BootFile, createVmCgroup, prepareRoot, startProcess, verifyMachine } from "../sandbox/index.js";
+import type { ProcessPlan } from "../plan/index.js";
+import { type AlterSpawn, prepareRoot, startProcess, verifyMachine } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { identifyProcess, logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
+import { claimCgroup } from "./claim_cgroup.js";
 import { collectGarbage, dismantle } from "./cleanup.js";
 import { verifyDeviceTree } from "./device_tree.js";
 import { keepEvidence } from "./evidence.js";
 import { describeReading, type Inspection } from "./inspect.js";
 import type { MachineProcess } from "./machine_process.js";
-import { closeTenantFiles, type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
+import { orTryModel } from "./model_trial.js";
+import { bootFilesOf, closeTenantFiles, type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { RunningMachine } from "./running_machine.js";
 import { type ConsoleSink, connectSerial, type StreamSink } from "./serial_console.js";
+import { connectLine, filesOfLine } from "./serial_line.js";
 
 /** The steps of a launch, as progress reports and kill tests name them. */
 export type LaunchStep = "claim" | "plan" | "prepare" | "start" | "attach" | "verify" | "continue" | "run";
@@ -45,9 +48,10 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   const own = failed.find(({ vm }) => vm === spec.name);
   if (own !== undefined) throw own.error;
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
+  const prepare = (wanted: PlanRequest): Promise<PreparedPlan> => preparePlan(wanted, (uids) => run.update({ uids }));
   try {
     request.onStep?.("plan");
-    const prepared = await preparePlan(request, (uids) => run.update({ uids }));
+    const prepared = await orTryModel(prepare, request, (trial) => new Launch(request, run, trial).tryFirstDevice());
     return await new Launch(request, run, prepared).execute();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -66,7 +70,8 @@ class Launch {
   readonly #fds: MachineFds;
   readonly #manifests = new Map<string, ProcessFds>();
   readonly #processes = new Map<string, MachineProcess>();
-  #consoleConnected = false;
+  /** Fds of serial logs and FIFOs that belong to a serial connection, which closes them. */
+  readonly #takenOver = new Set<number>();
 
   constructor(request: LaunchRequest, run: OwnedRun, prepared: PreparedPlan) {
     this.#request = request;
@@ -91,9 +96,21 @@ class Launch {
       return await this.#continue(verified);
     } finally {
       this.#fds.close();
-      // The images went with the fds above, and the serial log belongs to the console once that is connected.
-      const { files } = this.#prepared;
-      closeTenantFiles({ ...files, images: new Map(), serialLog: this.#consoleConnected ? null : files.serialLog });
+      // The images went with the fds above.
+      closeTenantFiles({ ...this.#prepared.files, images: new Map() }, this.#takenOver);
+    }
+  }
+
+  /** Starts the first device alone, without its VMM: whether QEMU makes it. Throws MachineError "process-died" when not. */
+  async tryFirstDevice(): Promise<void> {
+    try {
+      await this.#prepare();
+      const [device] = this.#prepared.plan.processes;
+      if (device !== undefined) await this.#startOne(device, null);
+      await attachAll([...this.#processes.values()]);
+    } finally {
+      this.#fds.close();
+      closeTenantFiles({ ...this.#prepared.files, images: new Map() });
     }
   }
 
@@ -110,9 +127,15 @@ class Launch {
     this.#request.onStep?.(step);
   }
 
-  #console(): ConsoleSink | null {
-    const { serialLog } = this.#prepared.files;
-    return serialLog === null ? this.#request.stdio : { kind: "file", fd: serialLog.fd };
+  /** Connects the far end of a process's serial socket: the line of a serial port, else the console. */
+  #connectSerial(id: string, fd: number): void {
+    const { serialLog, serialLines } = this.#prepared.files;
+    const line = serialLines.get(id);
+    const files = line === undefined ? [serialLog] : filesOfLine(line);
+    const sink: ConsoleSink | null = serialLog === null ? this.#request.stdio : { kind: "file", fd: serialLog.fd };
+    if (line !== undefined) connectLine(this.#fds.handOver(fd), line);
+    else if (sink !== null) connectSerial(this.#fds.handOver(fd), sink);
+    for (const file of files) if (file !== null) this.#takenOver.add(file.fd);
   }
 
   async #prepare(): Promise<void> {
@@ -120,24 +143,9 @@ class Launch {
     const { directories } = this.#request;
     logEvent(directories, { event: "launch", vm: plan.vm, accel: plan.machine.accel });
     for (const inventory of inventories.values()) await prepareRoot(directories.cache, inventory);
-    if (plan.cgroup !== null) {
-      this.#run.update({ cgroup: plan.cgroup.path });
-      this.#createCgroup(plan.cgroup);
-    }
+    if (plan.cgroup !== null) claimCgroup(this.#run, plan.cgroup);
     for (const process of plan.processes) this.#manifests.set(process.id, this.#fds.make(process));
     keepEvidence(this.#run, { plan, manifests: this.#manifests, inventories });
-  }
-
-  #createCgroup(plan: VmCgroupPlan): void {
-    try {
-      createVmCgroup(plan);
-    } catch (error) {
-      // A group that stood before is not ours: cleaning up would kill what another owner runs in it.
-      if (error instanceof SandboxError && (error.cause as NodeJS.ErrnoException | undefined)?.code === "EEXIST") {
-        this.#run.update({ cgroup: null });
-      }
-      throw error;
-    }
   }
 
   /** The first process makes the VM's core-scheduling cookie where there is one; then all the others at once. */
@@ -174,11 +182,7 @@ class Launch {
       monitor: new QmpClient(this.#fds.handOver(fds.monitor), plan.id),
       log: new ProcessLog(this.#fds.handOver(fds.log), (line) => this.#request.onLogLine(plan.id, line)),
     });
-    const sink = this.#console();
-    if (fds.serial !== null && sink !== null) {
-      connectSerial(this.#fds.handOver(fds.serial), sink);
-      this.#consoleConnected = true;
-    }
+    if (fds.serial !== null) this.#connectSerial(plan.id, fds.serial);
     return confined.pid;
   }
 
@@ -234,13 +238,4 @@ class Launch {
     if (inventory === undefined) throw new Error(`no inventory was taken for role ${plan.role}`);
     return inventory;
   }
-}
-
-/** Names in /boot: KERNEL_PATH and INITRD_PATH of the plan. */
-function bootFilesOf(files: PreparedPlan["files"]): BootFile[] {
-  const named = [
-    { name: "kernel", file: files.kernel },
-    { name: "initrd", file: files.initrd },
-  ];
-  return named.flatMap(({ name, file }) => (file === null ? [] : [{ name, fd: file.fd, sizeBytes: file.sizeBytes }]));
 }

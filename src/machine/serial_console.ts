@@ -19,8 +19,8 @@ export interface StreamSink {
   readonly escape: boolean;
 }
 
-/** Carries bytes between the VMM's serial socket and a sink, both ways, until the VMM closes its end. */
-export function connectSerial(fd: number, sink: ConsoleSink): void {
+/** Carries bytes between a process's serial socket and a sink, both ways, until the process closes its end. */
+export function connectSerial(fd: number, sink: ConsoleSink): Socket {
   const socket = new Socket({ fd });
   socket.on("data", sink.kind === "file" ? fileWriter(sink.fd) : streamWriter(sink));
   const input = sink.kind === "stream" ? sink.input : null;
@@ -34,6 +34,7 @@ export function connectSerial(fd: number, sink: ConsoleSink): void {
     // A paused standard input no longer keeps the launcher alive.
     input?.pause();
   });
+  return socket;
 }
 
 function streamWriter(sink: StreamSink): (chunk: Buffer) => void {

@@ -29,7 +29,7 @@ class PlayedProcess {
       execute: () => Promise.resolve({}),
       close: () => {},
     };
-    const confined = { pid: 0, ended: this.ended, kill: () => this.end(KILLED) };
+    const confined = { plan: {}, pid: 0, ended: this.ended, kill: () => this.end(KILLED) };
     return { confined, monitor, log: { lastWords: () => "" } } as unknown as MachineProcess;
   }
 }
