@@ -10,19 +10,11 @@ import type { MonitorCommand } from "./launch_plan.js";
 interface DiskWiring {
   /** The disk on the controller's bus; null where the controller is the disk. */
   readonly medium: { readonly driver: string; readonly bus?: string; readonly serial: boolean } | null;
-  /** Properties that the controller must have. */
-  readonly controller?: Readonly<Record<string, unknown>>;
   /** Why QEMU takes no read-only image, in words; absent where it does. */
   readonly writableOnly?: string;
 }
 
 const SCSI: DiskWiring = { medium: { driver: "scsi-hd", serial: true } };
-
-/**
- * The legacy interface alone: its registers are one I/O BAR. The modern one lies in a 64-bit BAR, and a proxy forwards every
- * BAR as a 32-bit one (hw/remote/proxy.c, probe_pci_info). No vectors: MSI-X does not reach a remote process.
- */
-export const LEGACY_VIRTIO = { "disable-modern": true, "disable-legacy": "off", vectors: 0 } as const;
 
 const DISK_WIRINGS: ReadonlyMap<string, DiskWiring> = new Map<string, DiskWiring>([
   ["lsi53c895a", SCSI],
@@ -32,13 +24,11 @@ const DISK_WIRINGS: ReadonlyMap<string, DiskWiring> = new Map<string, DiskWiring
   ["megasas-gen2", SCSI],
   ["mptsas1068", SCSI],
   ["pvscsi", SCSI],
-  ["virtio-scsi-pci", { ...SCSI, controller: LEGACY_VIRTIO }],
   [
     "ich9-ahci",
     { medium: { driver: "ide-hd", serial: true }, writableOnly: "an ATA disk has no way to say that it is write-protected" },
   ],
   ["nvme", { medium: null }],
-  ["virtio-blk-pci", { medium: null, controller: LEGACY_VIRTIO }],
   [
     "sdhci-pci",
     // hw/sd/sdhci.c names its bus so, whatever the controller's id.
@@ -60,7 +50,7 @@ export function wireDisk(device: DeviceSpec, disk: DiskSpec, backend: BackendFac
   const limited = planThrottle(device.id, device.limits);
   const drive = limited === null ? formatNode(device.id) : limited.node;
   const attach = [attachImage(device.id, disk, backend), ...(limited?.commands ?? [])];
-  const controller = { driver: device.model, id: device.id, ...wiring.controller };
+  const controller = { driver: device.model, id: device.id };
   const { medium } = wiring;
   if (medium === null) return { options: [], devices: [{ ...controller, drive, serial: device.id }], attach };
   const { driver, bus = `${device.id}.0` } = medium;
@@ -135,6 +125,6 @@ function writableOnly(device: DeviceSpec, backend: BackendFacts, why: string): P
     tried: `${backend.locate("disk")}: cannot give device "${device.id}" of model "${device.model}" a read-only image`,
     subject: device.id,
     answer: why,
-    remedy: "Use a SCSI, NVMe or virtio model, or leave `readOnly` out and give it a copy.",
+    remedy: "Use a SCSI or NVMe model, or leave `readOnly` out and give it a copy.",
   });
 }

@@ -7,17 +7,15 @@ import type { DeviceSpec, VmSpec } from "../spec/index.js";
  */
 const DRIVER_ORDER: Readonly<Record<string, number>> = {
   "ich9-ahci": 0,
-  "virtio-scsi-pci": 1,
-  "virtio-blk-pci": 2,
-  lsi53c895a: 3,
-  am53c974: 4,
-  dc390: 4,
-  megasas: 5,
-  "megasas-gen2": 5,
-  pvscsi: 6,
-  mptsas1068: 7,
-  "sdhci-pci": 8,
-  nvme: 9,
+  lsi53c895a: 1,
+  am53c974: 2,
+  dc390: 2,
+  megasas: 3,
+  "megasas-gen2": 3,
+  pvscsi: 4,
+  mptsas1068: 5,
+  "sdhci-pci": 6,
+  nvme: 7,
 };
 
 /** Devices in the order of their PCI slots: the boot disk first, so that the firmware finds it before others of its driver. */

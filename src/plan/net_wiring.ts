@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
 import type { DeviceSpec, NetSpec } from "../spec/index.js";
 import type { BackendFacts, DeviceWiring } from "./device_wiring.js";
-import { LEGACY_VIRTIO } from "./disk_wiring.js";
+
+/**
+ * The legacy interface alone: its registers are one I/O BAR. The modern one lies in a 64-bit BAR, and a proxy forwards every
+ * BAR as a 32-bit one (hw/remote/proxy.c, probe_pci_info). No vectors: MSI-X does not reach a remote process.
+ */
+const LEGACY_VIRTIO = { "disable-modern": true, "disable-legacy": "off", vectors: 0 } as const;
 
 /** Properties that a card must have beside its address and its netdev. */
 const CARD_PROPERTIES: ReadonlyMap<string, Readonly<Record<string, unknown>>> = new Map([["virtio-net-pci", LEGACY_VIRTIO]]);

@@ -29,9 +29,7 @@ const LETTERS = "abcdefghijklmnopqrstuvwxyz";
 const tapName = word(`!"#$&'()*+,-.0123456789;<=>?@AZ[\\]^_\`az{|}~`, { min: 1, max: 15 });
 const mac = fc.constantFrom(null, "52:54:00:12:34:56", "02:00:00:00:00:01");
 
-const DISK_MODELS = `lsi53c895a am53c974 dc390 megasas megasas-gen2 mptsas1068 pvscsi nvme virtio-blk-pci virtio-scsi-pci`.split(
-  " ",
-);
+const DISK_MODELS = `lsi53c895a am53c974 dc390 megasas megasas-gen2 mptsas1068 pvscsi nvme`.split(" ");
 /** QEMU refuses a read-only image for these. */
 const WRITABLE_MODELS = ["ich9-ahci", "sdhci-pci"];
 const perSecond = fc.option(fc.integer({ min: 1, max: 1e9 }), { nil: undefined });
