@@ -162,6 +162,7 @@ class Launch {
 
   async #startOne(plan: ProcessPlan, coreGroup: number | null): Promise<number> {
     const { filters, files } = this.#prepared;
+    if (plan.warning !== undefined) this.#request.onLogLine(plan.id, plan.warning);
     const fds = this.#manifestOf(plan);
     const filter = filters.get(plan.role);
     if (filter === undefined) throw new Error(`no filter was compiled for role ${plan.role}`);

@@ -11,6 +11,8 @@ export interface DeviceWiring {
   /** In order; the controller first. Given as JSON, so that no character of a name can become an option. */
   readonly devices: readonly Readonly<Record<string, unknown>>[];
   readonly attach: readonly MonitorCommand[];
+  /** What a user must know of this model in a device process, as a sentence without a full stop. */
+  readonly warning?: string;
 }
 
 export interface BackendFacts {

@@ -44,6 +44,8 @@ export interface ProcessPlan {
   readonly monitor: readonly MonitorCommand[];
   /** What the launcher does when this process's watchdog expires; absent where it has none. */
   readonly onWatchdog?: WatchdogAction;
+  /** What a user must know of this process's device; told at launch. Absent: nothing. */
+  readonly warning?: string;
   readonly root: readonly RootEntry[];
   readonly nodes: readonly NodePlan[];
   readonly seccomp: SeccompPlan;

@@ -152,6 +152,7 @@ function planDevice(inputs: PlanInputs, device: DeviceSpec, layers: LayerStatuse
     fds: [...STANDARD_FDS, channel, ...(backend === null ? [] : [backend])],
     monitor: [...wiring.attach, { execute: "x-exit-preconfig" }],
     ...(device.watchdog === null ? {} : { onWatchdog: device.watchdog.action }),
+    ...(wiring.warning === undefined ? {} : { warning: wiring.warning }),
     cgroup: planProcessCgroup(inputs, { id: device.id, policy: role.policy, cpus: 1, io: planIoLimit(device, image) }),
     layers,
   };
