@@ -55,12 +55,19 @@ long set_host_name(const char* name) {
   return raw_syscall(SYS_setdomainname, as_argument("(none)"), 6);
 }
 
-long close_other_fds(unsigned highest, int status_fd) {
+long close_between(unsigned first, unsigned last) {
+  return first > last ? 0 : raw_syscall(SYS_close_range, first, last, 0);
+}
+
+// `kept` is one more fd to spare, or -1.
+long close_other_fds(unsigned highest, int status_fd, int kept_fd) {
   const auto status = static_cast<unsigned>(status_fd);
-  if (status > highest + 1) {
-    if (long r = raw_syscall(SYS_close_range, highest + 1, status - 1, 0); r < 0) return r;
-  }
-  return raw_syscall(SYS_close_range, status + 1, ~0U, 0);
+  const auto kept = kept_fd < 0 ? status : static_cast<unsigned>(kept_fd);
+  const unsigned low = kept < status ? kept : status;
+  const unsigned high = kept < status ? status : kept;
+  if (long r = close_between(highest + 1, low - 1); r < 0) return r;
+  if (long r = close_between(low + 1, high - 1); r < 0) return r;
+  return close_between(high + 1, ~0U);
 }
 
 long set_limit(std::uint64_t resource, std::uint64_t value) {
@@ -140,7 +147,7 @@ long perform(const ChildOperation& op, const ChildProgram& program, bool& expect
     case Step::place_fd:
       return raw_syscall(SYS_dup3, op.fd, number, 0);
     case Step::close_other_fds:
-      return close_other_fds(static_cast<unsigned>(op.number), program.status_write_fd);
+      return close_other_fds(static_cast<unsigned>(op.number), program.status_write_fd, op.fd);
     case Step::resource_limit:
       return set_limit(op.number, op.value);
     case Step::group_id:

@@ -19,7 +19,7 @@ enum class Step : std::uint32_t {
   pivot_root,          // Makes the mount `fd` the root and detaches the old one. After this no path of the host exists.
   host_name,           // path = host name; also the NIS domain.
   place_fd,            // dup3(fd, number): `number` becomes a manifest fd that survives exec.
-  close_other_fds,     // Closes everything above `number` but the status pipe (which exec closes).
+  close_other_fds,     // Closes everything above `number` but the status pipe and `fd` (-1: none); exec closes both.
   resource_limit,      // number = RLIMIT_*, value = hard = soft.
   group_id,            // setresgid(number). Requires: group map written.
   user_id,             // setresuid(number). Requires: user map written. Resets dumpability and PDEATHSIG.

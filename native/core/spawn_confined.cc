@@ -85,19 +85,39 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   return pointers;
 }
 
-// Copies of the sources of place_fd, above every place of the manifest; closed with the spawn.
-std::vector<UniqueFd> lift_manifest(std::vector<ChildOperation>& operations, int& error) {
-  std::vector<UniqueFd> copies;
-  for (ChildOperation& operation : operations) {
-    if (operation.step != Step::place_fd) continue;
-    copies.emplace_back(fcntl(operation.fd, F_DUPFD_CLOEXEC, above_manifest));
-    if (!copies.back()) {
-      error = errno;
-      return copies;
+// Copies of the fds that operations use while the manifest is placed and after it, above every place of the manifest, so that
+// none is overwritten before its turn; closed with the spawn.
+class LiftedFds {
+ public:
+  // The copy of `fd`, made once; -1 with errno set when there is none.
+  int lift(int fd) {
+    for (const Copy& copy : copies_) {
+      if (copy.original == fd) return copy.lifted.get();
     }
-    operation.fd = copies.back().get();
+    copies_.push_back({fd, UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, above_manifest))});
+    return copies_.back().lifted.get();
   }
-  return copies;
+
+ private:
+  struct Copy {
+    int original;
+    UniqueFd lifted;
+  };
+  std::vector<Copy> copies_;
+};
+
+bool outlives_placing(const ChildOperation& operation) {
+  return operation.step == Step::place_fd || operation.step == Step::landlock || operation.step == Step::close_other_fds;
+}
+
+// Returns 0, or the errno of the copy that could not be made.
+int lift_fds(std::vector<ChildOperation>& operations, LiftedFds& lifted) {
+  for (ChildOperation& operation : operations) {
+    if (!outlives_placing(operation) || operation.fd < 0) continue;
+    operation.fd = lifted.lift(operation.fd);
+    if (operation.fd < 0) return errno;
+  }
+  return 0;
 }
 
 void enter_child(void* program) { run_child(*static_cast<const ChildProgram*>(program)); }
@@ -119,9 +139,8 @@ SpawnResult spawn_confined(const SpawnRequest& request) {
   status_write.reset();
 
   std::vector<ChildOperation> operations = request.operations;
-  int error = 0;
-  const std::vector<UniqueFd> lifted = lift_manifest(operations, error);
-  if (error != 0) return failure_of("fcntl F_DUPFD_CLOEXEC", error);
+  LiftedFds lifted;
+  if (int error = lift_fds(operations, lifted); error != 0) return failure_of("fcntl F_DUPFD_CLOEXEC", error);
 
   const std::vector<char*> argv = pointers_to(request.argv);
   const std::vector<char*> envp = pointers_to(request.environment);

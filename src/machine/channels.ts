@@ -12,7 +12,7 @@ export interface ProcessFds {
   /** The launcher's ends; whoever reads from one takes it over. */
   readonly monitor: number;
   readonly log: number;
-  /** null where the process has no serial console. */
+  /** null where the process has no serial console or line. */
   readonly serial: number | null;
 }
 

@@ -3,7 +3,7 @@ import type { ExitStatus } from "../kernel/index.js";
 
 /** How a VM ended. */
 export interface Ending {
-  readonly reason: "guest-shutdown" | "stopped" | "device-died" | "vmm-died" | "intrusion";
+  readonly reason: "guest-shutdown" | "stopped" | "device-died" | "watchdog" | "vmm-died" | "intrusion";
   /** Process that caused it; null for an orderly end. */
   readonly process: string | null;
   /** One sentence for a person. */
@@ -42,4 +42,10 @@ export function endingOfDeath(process: string, role: "device" | "vmm", facts: { 
   if (facts.status.signal === SIGSYS) return { reason: "intrusion", process, detail, exitCode: EXIT.intrusion };
   if (role === "device") return { reason: "device-died", process, detail, exitCode: EXIT.deviceDied };
   return { reason: "vmm-died", process, detail, exitCode: EXIT.hostCannot };
+}
+
+/** The end by a watchdog whose action is `stop`: a device's, as far as exit codes go. */
+export function endingOfExpiry(process: string): Ending {
+  const detail = `the watchdog "${process}" expired: the guest did not reset it in time`;
+  return { reason: "watchdog", process, detail, exitCode: EXIT.deviceDied };
 }

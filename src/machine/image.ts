@@ -14,8 +14,8 @@ export interface OpenedFile {
 
 export interface FileRequest {
   readonly path: string;
-  /** `append`: a log, made when absent. */
-  readonly access: "r" | "rw" | "append";
+  /** `append`: a log, made when absent. `fifo`: a FIFO that exists, both ways, so that no opening waits for a peer. */
+  readonly access: "r" | "rw" | "append" | "fifo";
   /** Where the VM file names it, for messages. */
   readonly position: () => string;
 }
@@ -114,6 +114,7 @@ const OPEN_FLAGS = {
   r: constants.O_RDONLY,
   rw: constants.O_RDWR,
   append: constants.O_WRONLY | constants.O_APPEND,
+  fifo: constants.O_RDWR | constants.O_NONBLOCK,
 } as const;
 
 function reopen(request: FileRequest, pathFd: number): number {
@@ -133,17 +134,23 @@ function reopen(request: FileRequest, pathFd: number): number {
 
 function judgeFile(request: FileRequest, fd: number, rootOwner: number) {
   const facts = fstatSync(fd);
-  if (!facts.isFile() && !facts.isBlockDevice()) {
-    const what = facts.isDirectory()
-      ? "a directory"
-      : facts.isFIFO()
-        ? "a FIFO"
-        : facts.isSocket()
-          ? "a socket"
-          : "a character device";
-    throw refusal(request, "image-kind", `it is ${what}`, "Name a regular file or a block device.");
+  const wanted = request.access === "fifo" ? facts.isFIFO() : facts.isFile() || facts.isBlockDevice();
+  if (!wanted) {
+    const what = facts.isFile()
+      ? "a regular file"
+      : facts.isBlockDevice()
+        ? "a block device"
+        : facts.isDirectory()
+          ? "a directory"
+          : facts.isFIFO()
+            ? "a FIFO"
+            : facts.isSocket()
+              ? "a socket"
+              : "a character device";
+    const remedy = request.access === "fifo" ? "Make it with mkfifo." : "Name a regular file or a block device.";
+    throw refusal(request, "image-kind", `it is ${what}`, remedy);
   }
-  if (facts.isFile() && facts.nlink !== 1) {
+  if (!facts.isBlockDevice() && facts.nlink !== 1) {
     throw refusal(
       request,
       "image-link",

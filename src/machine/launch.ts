@@ -1,29 +1,24 @@
-import { MachineError, SandboxError } from "../errors/index.js";
+import { MachineError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
-import type { ProcessPlan, VmCgroupPlan } from "../plan/index.js";
-import {
-  type AlterSpawn,
-  createVmCgroup,
-  openSession,
-  prepareRoot,
-  type Session,
-  startProcess,
-  verifyMachine,
-} from "../sandbox/index.js";
+import type { ProcessPlan } from "../plan/index.js";
+import { type AlterSpawn, openSession, prepareRoot, type Session, startProcess, verifyMachine } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { identifyProcess, logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
+import { claimCgroup } from "./claim_cgroup.js";
 import { collectGarbage, dismantle } from "./cleanup.js";
 import { verifyDeviceTree } from "./device_tree.js";
 import { keepEvidence } from "./evidence.js";
 import { describeReading, type Inspection } from "./inspect.js";
 import type { MachineProcess } from "./machine_process.js";
+import { orTryModel } from "./model_trial.js";
 import { bootFilesOf, closeTenantFiles, type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { RunningMachine } from "./running_machine.js";
 import { type ConsoleSink, connectSerial, type StreamSink } from "./serial_console.js";
+import { connectLine, filesOfLine } from "./serial_line.js";
 
 /** The steps of a launch, as progress reports and kill tests name them. */
 export type LaunchStep = "claim" | "plan" | "prepare" | "start" | "attach" | "verify" | "continue" | "run";
@@ -53,9 +48,10 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   const own = failed.find(({ vm }) => vm === spec.name);
   if (own !== undefined) throw own.error;
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
+  const prepare = (wanted: PlanRequest): Promise<PreparedPlan> => preparePlan(wanted, (uids) => run.update({ uids }));
   try {
     request.onStep?.("plan");
-    const prepared = await preparePlan(request, (uids) => run.update({ uids }));
+    const prepared = await orTryModel(prepare, request, (trial) => new Launch(request, run, trial).tryFirstDevice());
     return await new Launch(request, run, prepared).execute();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -74,7 +70,8 @@ class Launch {
   readonly #fds: MachineFds;
   readonly #manifests = new Map<string, ProcessFds>();
   readonly #processes = new Map<string, MachineProcess>();
-  #consoleConnected = false;
+  /** Fds of serial logs and FIFOs that belong to a serial connection, which closes them. */
+  readonly #takenOver = new Set<number>();
 
   constructor(request: LaunchRequest, run: OwnedRun, prepared: PreparedPlan) {
     this.#request = request;
@@ -88,7 +85,7 @@ class Launch {
       this.#step("prepare");
       await this.#prepare();
       this.#step("start");
-      await this.#start();
+      await this.#start(this.#prepared.plan.processes);
       this.#step("attach");
       await attachAll([...this.#processes.values()]);
       this.#step("verify");
@@ -99,9 +96,20 @@ class Launch {
       return await this.#continue(verified);
     } finally {
       this.#fds.close();
-      // The images went with the fds above, and the serial log belongs to the console once that is connected.
-      const { files } = this.#prepared;
-      closeTenantFiles({ ...files, images: new Map(), serialLog: this.#consoleConnected ? null : files.serialLog });
+      // The images went with the fds above.
+      closeTenantFiles({ ...this.#prepared.files, images: new Map() }, this.#takenOver);
+    }
+  }
+
+  /** Starts the first device alone, without its VMM: whether QEMU makes it. Throws MachineError "process-died" when not. */
+  async tryFirstDevice(): Promise<void> {
+    try {
+      await this.#prepare();
+      await this.#start(this.#prepared.plan.processes.slice(0, 1));
+      await attachAll([...this.#processes.values()]);
+    } finally {
+      this.#fds.close();
+      closeTenantFiles({ ...this.#prepared.files, images: new Map() });
     }
   }
 
@@ -118,9 +126,15 @@ class Launch {
     this.#request.onStep?.(step);
   }
 
-  #console(): ConsoleSink | null {
-    const { serialLog } = this.#prepared.files;
-    return serialLog === null ? this.#request.stdio : { kind: "file", fd: serialLog.fd };
+  /** Connects the far end of a process's serial socket: the line of a serial port, else the console. */
+  #connectSerial(id: string, fd: number): void {
+    const { serialLog, serialLines } = this.#prepared.files;
+    const line = serialLines.get(id);
+    const files = line === undefined ? [serialLog] : filesOfLine(line);
+    const sink: ConsoleSink | null = serialLog === null ? this.#request.stdio : { kind: "file", fd: serialLog.fd };
+    if (line !== undefined) connectLine(this.#fds.handOver(fd), line);
+    else connectSerial(this.#fds.handOver(fd), sink);
+    for (const file of files) if (file !== null) this.#takenOver.add(file.fd);
   }
 
   async #prepare(): Promise<void> {
@@ -128,32 +142,16 @@ class Launch {
     const { directories } = this.#request;
     logEvent(directories, { event: "launch", vm: plan.vm, accel: plan.machine.accel });
     for (const inventory of inventories.values()) await prepareRoot(directories.cache, inventory);
-    if (plan.cgroup !== null) {
-      this.#run.update({ cgroup: plan.cgroup.path });
-      this.#createCgroup(plan.cgroup);
-    }
+    if (plan.cgroup !== null) claimCgroup(this.#run, plan.cgroup);
     for (const process of plan.processes) this.#manifests.set(process.id, this.#fds.make(process));
     keepEvidence(this.#run, { plan, manifests: this.#manifests, inventories });
   }
 
-  #createCgroup(plan: VmCgroupPlan): void {
+  /** Side by side. */
+  async #start(processes: readonly ProcessPlan[]): Promise<void> {
+    const session = openSession(this.#prepared.plan);
     try {
-      createVmCgroup(plan);
-    } catch (error) {
-      // A group that stood before is not ours: cleaning up would kill what another owner runs in it.
-      if (error instanceof SandboxError && (error.cause as NodeJS.ErrnoException | undefined)?.code === "EEXIST") {
-        this.#run.update({ cgroup: null });
-      }
-      throw error;
-    }
-  }
-
-  /** All processes side by side. */
-  async #start(): Promise<void> {
-    const { plan } = this.#prepared;
-    const session = openSession(plan);
-    try {
-      const started = await Promise.allSettled(plan.processes.map((process) => this.#startOne(process, session)));
+      const started = await Promise.allSettled(processes.map((process) => this.#startOne(process, session)));
       const failed = started.find((result) => result.status === "rejected");
       if (failed !== undefined) throw failed.reason;
     } finally {
@@ -163,6 +161,7 @@ class Launch {
 
   async #startOne(plan: ProcessPlan, session: Session): Promise<void> {
     const { filters, files } = this.#prepared;
+    if (plan.warning !== undefined) this.#request.onLogLine(plan.id, plan.warning);
     const fds = this.#manifestOf(plan);
     const filter = filters.get(plan.role);
     if (filter === undefined) throw new Error(`no filter was compiled for role ${plan.role}`);
@@ -185,10 +184,7 @@ class Launch {
       monitor: new QmpClient(this.#fds.handOver(fds.monitor), plan.id),
       log: new ProcessLog(this.#fds.handOver(fds.log), (line) => this.#request.onLogLine(plan.id, line)),
     });
-    if (fds.serial !== null) {
-      connectSerial(this.#fds.handOver(fds.serial), this.#console());
-      this.#consoleConnected = true;
-    }
+    if (fds.serial !== null) this.#connectSerial(plan.id, fds.serial);
   }
 
   async #verify(): Promise<Inspection> {

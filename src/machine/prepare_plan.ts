@@ -7,6 +7,7 @@ import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type 
 import { type Directories, readUidUse, releaseUids, reserveUid } from "../state/index.js";
 import { type FileRequest, imageRootsOf, type OpenedFile, openTenantFile } from "./image.js";
 import { type ResolvedRole, readPolicyFolder, resolveRole } from "./resolved_role.js";
+import { filesOfLine, openSerialLine, type SerialLine } from "./serial_line.js";
 
 export interface PlanRequest {
   readonly spec: VmSpec;
@@ -15,6 +16,8 @@ export interface PlanRequest {
   /** Folder of role policies. */
   readonly policyFolder: string;
   readonly qemu: QemuInstallation;
+  /** Plan models that their roles do not list, for a trial that runs no guest. Default: they are refused. */
+  readonly anyModel?: boolean;
 }
 
 /** Files of the tenant that are open from here on; closing them is the caller's. */
@@ -23,6 +26,8 @@ export interface TenantFiles {
   readonly kernel: OpenedFile | null;
   readonly initrd: OpenedFile | null;
   readonly serialLog: OpenedFile | null;
+  /** By device id, of those that are serial ports. */
+  readonly serialLines: ReadonlyMap<string, SerialLine>;
 }
 
 export interface PreparedPlan {
@@ -34,12 +39,14 @@ export interface PreparedPlan {
   readonly inventories: ReadonlyMap<string, ProgramInventory>;
 }
 
-export function closeTenantFiles(files: TenantFiles): void {
-  for (const file of [...files.images.values(), files.kernel, files.initrd, files.serialLog])
-    if (file !== null) closeSync(file.fd);
+/** Closes all but those fds that another has taken over. */
+export function closeTenantFiles(files: TenantFiles, takenOver: ReadonlySet<number> = new Set()): void {
+  const lines = [...files.serialLines.values()].flatMap(filesOfLine);
+  for (const file of [...files.images.values(), files.kernel, files.initrd, files.serialLog, ...lines])
+    if (file !== null && !takenOver.has(file.fd)) closeSync(file.fd);
 }
 
-/** Names in /boot: KERNEL_PATH and INITRD_PATH of the plan. */
+/** What the VMM finds in /boot: KERNEL_PATH and INITRD_PATH of the plan. */
 export function bootFilesOf(files: TenantFiles): BootFile[] {
   const named = [
     { name: "kernel", file: files.kernel },
@@ -102,16 +109,17 @@ async function resolveRoles(request: PlanRequest): Promise<Map<string, ResolvedR
   const names = [...new Set(request.spec.devices.map((device) => device.role)), VMM_ID];
   const folder = readPolicyFolder(request.policyFolder);
   for (const role of names) roles.set(role, await resolveRole(request, role, folder));
-  await requireModels(request.spec, roles);
+  if (request.anyModel !== true) await requireModels(request, roles);
   return roles;
 }
 
-async function requireModels(spec: VmSpec, roles: ReadonlyMap<string, ResolvedRole>): Promise<void> {
+async function requireModels({ spec, policyFolder }: PlanRequest, roles: ReadonlyMap<string, ResolvedRole>): Promise<void> {
   for (const [index, device] of spec.devices.entries()) {
     const policy = roles.get(device.role)?.inputs.policy;
     if (policy === undefined || policy.models.includes(device.model)) continue;
-    const { requireRoleOfModel } = await import("../policy/index.js");
-    requireRoleOfModel(policy, device.model, spec.source.locate(["devices", index, "model"]));
+    const { requireRoleOfModel, rolesOfModel } = await import("../policy/index.js");
+    const position = spec.source.locate(["devices", index, "model"]);
+    requireRoleOfModel(policy, { model: device.model, position, homes: rolesOfModel(policyFolder, device.model) });
   }
 }
 
@@ -136,7 +144,13 @@ function openTenantFiles(spec: VmSpec, hostConfig: HostConfig): TenantFiles {
     refuseLargeBoot(spec, [kernel, initrd]);
     const { serial } = spec.console;
     const serialLog = serial.kind === "file" ? open(serial.file, "append", ["console", "serial", "file"]) : null;
-    return { images, kernel, initrd, serialLog };
+    const serialLines = new Map<string, SerialLine>();
+    spec.devices.forEach(({ id, serial: line }, index) => {
+      const openOf = (path: string, access: FileRequest["access"], key: string): OpenedFile =>
+        open(path, access, ["devices", index, "serial", key]);
+      if (line !== null) serialLines.set(id, openSerialLine(line, openOf));
+    });
+    return { images, kernel, initrd, serialLog, serialLines };
   } catch (error) {
     for (const file of opened) closeSync(file.fd);
     throw error;

@@ -1,17 +1,21 @@
 import { EXIT } from "../errors/index.js";
 import type { ExitStatus } from "../kernel/index.js";
 import type { LaunchPlan } from "../plan/index.js";
-import { VMM_ID } from "../spec/index.js";
+import { VMM_ID, type WatchdogAction } from "../spec/index.js";
 import { type Directories, logEvent, type OwnedRun } from "../state/index.js";
 import { dismantle } from "./cleanup.js";
-import { type Ending, endingOfDeath } from "./ending.js";
+import { type Ending, endingOfDeath, endingOfExpiry } from "./ending.js";
 import type { Inspection } from "./inspect.js";
 import type { MachineProcess } from "./machine_process.js";
+import { actOnExpiry, onExpiry } from "./watchdog.js";
 
 /** How long device processes may take to follow a VMM that ended: their channel closes and they exit by themselves. */
 const FOLLOW_GRACE_MS = 1000;
 /** How long QEMU may take to quit, in ms: it flushes its block devices. */
 const QUIT_GRACE_MS = 2000;
+
+/** Ends that begin with the VMM and that device processes follow in order. */
+const FOLLOWED: readonly Ending["reason"][] = ["guest-shutdown", "stopped", "watchdog"];
 
 interface MachineParts {
   readonly plan: LaunchPlan;
@@ -31,7 +35,7 @@ export class RunningMachine {
   readonly #parts: MachineParts;
   readonly #settle: (ending: Ending) => void;
   #stopping = false;
-  #causeOfPause: Ending | undefined;
+  #cause: Ending | undefined;
   #intrusion: Ending | undefined;
   #guestShutDown = false;
 
@@ -49,7 +53,11 @@ export class RunningMachine {
       // `guest` is false for our own quit: qapi/run-state.json.
       if (event.event === "SHUTDOWN" && event.data["guest"] === true) this.#guestShutDown = true;
     });
-    for (const [id, process] of parts.processes) void process.confined.ended.then((status) => this.#onDeath(id, status));
+    for (const [id, process] of parts.processes) {
+      void process.confined.ended.then((status) => this.#onDeath(id, status));
+      const action = process.confined.plan.onWatchdog;
+      if (action !== undefined) onExpiry(process.monitor, () => void this.#onWatchdog(id, action));
+    }
   }
 
   /** Pids by process id, as the launcher's /proc shows them. */
@@ -123,7 +131,7 @@ export class RunningMachine {
 
   /** Leaves the VM to an operator; a later stop ends it, with this death as its cause. */
   async #pause(ending: Ending): Promise<void> {
-    this.#causeOfPause ??= ending;
+    this.#cause ??= ending;
     try {
       await this.#vmm.monitor.execute("stop");
       this.#parts.run.update({ state: "paused" });
@@ -132,13 +140,26 @@ export class RunningMachine {
     }
   }
 
+  async #onWatchdog(id: string, action: WatchdogAction): Promise<void> {
+    if (this.#stopping) return;
+    const outcome = await actOnExpiry(this.#vmm.monitor, action);
+    logEvent(this.#parts.directories, { event: "watchdog", vm: this.plan.vm, process: id, ...outcome });
+    if (outcome.action === "pause" && !this.#stopping) this.#parts.run.update({ state: "paused" });
+    if (outcome.action !== "stop" || this.#stopping) return;
+    this.#cause ??= endingOfExpiry(id);
+    this.#stopping = true;
+    // The guest is past being asked, but QEMU is: it flushes its block devices, and its devices follow.
+    this.#vmm.monitor.execute("quit", undefined, QUIT_GRACE_MS).catch(() => {});
+    if (!(await endsWithin(this.#vmm.confined.ended, QUIT_GRACE_MS))) this.kill();
+  }
+
   #decide(ending: Ending): void {
-    this.#settle(this.#causeOfPause ?? ending);
+    this.#settle(this.#cause ?? ending);
   }
 
   async #finish(ending: Ending): Promise<Ending> {
     const allEnded = Promise.all([...this.#parts.processes.values()].map((process) => process.confined.ended));
-    if (ending.reason === "guest-shutdown" || ending.reason === "stopped") await endsWithin(allEnded, FOLLOW_GRACE_MS);
+    if (FOLLOWED.includes(ending.reason)) await endsWithin(allEnded, FOLLOW_GRACE_MS);
     this.kill();
     // Every death is judged: one that was decided later may be the intrusion that brought the others about.
     await endsWithin(allEnded, FOLLOW_GRACE_MS);

@@ -20,10 +20,10 @@ export interface StreamSink {
 }
 
 /**
- * Carries bytes between the VMM's serial socket and a sink, both ways, until the VMM closes its end. Without a sink they are
+ * Carries bytes between a process's serial socket and a sink, both ways, until the process closes its end. Without a sink they are
  * dropped: QEMU closes its own end of a console whose peer is gone, and then is not what its plan says.
  */
-export function connectSerial(fd: number, sink: ConsoleSink | null): void {
+export function connectSerial(fd: number, sink: ConsoleSink | null): Socket {
   const socket = new Socket({ fd });
   socket.on("data", writerTo(sink));
   const input = sink?.kind === "stream" ? sink.input : null;
@@ -37,6 +37,7 @@ export function connectSerial(fd: number, sink: ConsoleSink | null): void {
     // A paused standard input no longer keeps the launcher alive.
     input?.pause();
   });
+  return socket;
 }
 
 function writerTo(sink: ConsoleSink | null): (chunk: Buffer) => void {

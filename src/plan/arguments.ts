@@ -1,6 +1,7 @@
 import { PlanError } from "../errors/index.js";
 import type { DeviceSpec, VmSpec } from "../spec/index.js";
 import type { DeviceWiring } from "./device_wiring.js";
+import { IMAGE_FD_SET } from "./disk_wiring.js";
 
 /** Fd numbers that every process of a VM has: 0 to 2 are /dev/null and the log. */
 export const MONITOR_FD = 3;
@@ -17,7 +18,7 @@ const MONITOR = ["-chardev", `socket,id=monitor,fd=${MONITOR_FD}`, "-mon", "char
 
 /** The argv of a device process. It stops in preconfig, before its device exists, until its backend is attached. */
 export function deviceArguments(program: string, device: DeviceSpec, wiring: DeviceWiring): string[] {
-  const image = device.disk === null ? [] : ["-add-fd", `fd=${BACKEND_FD},set=1`];
+  const image = device.disk === null ? [] : ["-add-fd", `fd=${BACKEND_FD},set=${IMAGE_FD_SET}`];
   return [
     program,
     ...NOTHING_BY_DEFAULT,
@@ -26,6 +27,7 @@ export function deviceArguments(program: string, device: DeviceSpec, wiring: Dev
     "-preconfig",
     ...MONITOR,
     ...image,
+    ...wiring.options,
     ...wiring.devices.flatMap((object) => ["-device", JSON.stringify(object)]),
     "-object",
     JSON.stringify({ "qom-type": "x-remote-object", id: `${device.id}-remote`, devid: device.id, fd: String(CHANNEL_FD) }),

@@ -14,7 +14,8 @@ const DRIVER_ORDER: Readonly<Record<string, number>> = {
   "megasas-gen2": 3,
   pvscsi: 4,
   mptsas1068: 5,
-  nvme: 6,
+  "sdhci-pci": 6,
+  nvme: 7,
 };
 
 /** Devices in the order of their PCI slots: the boot disk first, so that the firmware finds it before others of its driver. */

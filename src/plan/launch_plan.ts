@@ -1,4 +1,4 @@
-import type { LayerStatuses } from "../spec/index.js";
+import type { LayerStatuses, WatchdogAction } from "../spec/index.js";
 
 /**
  * Everything that a launch will do, as plain JSON: what `bulkhead plan --json` prints. Sizes in bytes.
@@ -42,6 +42,10 @@ export interface ProcessPlan {
   readonly attach: readonly { readonly path: string; readonly purpose: string }[];
   /** QMP commands that attach what is not trusted, in order, once the process stands confined. */
   readonly monitor: readonly MonitorCommand[];
+  /** What the launcher does when this process's watchdog expires; absent where it has none. */
+  readonly onWatchdog?: WatchdogAction;
+  /** What a user must know of this process's device; told at launch. Absent: nothing. */
+  readonly warning?: string;
   readonly root: readonly RootEntry[];
   readonly nodes: readonly NodePlan[];
   readonly seccomp: SeccompPlan;

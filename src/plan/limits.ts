@@ -1,4 +1,3 @@
-import { PlanError } from "../errors/index.js";
 import type { HostFacts } from "../host/index.js";
 import type { ResolvedPolicy } from "../policy/index.js";
 import type { DeviceSpec, VmSpec } from "../spec/index.js";
@@ -94,8 +93,9 @@ export function planProcessCgroup(
 }
 
 /**
- * The line of io.max for a device's `limits`; null where none are asked. Throws PlanError "limits-unplaced" when nothing could
- * hold them: io.max names block devices, and some file systems have none.
+ * The line of io.max for a device's `limits`, by which the kernel holds a process that was taken over too; null where none are
+ * asked, and where the image's file system has no block device of its own (tmpfs, overlay, network). QEMU's own throttle
+ * holds the guest in either case.
  */
 export function planIoLimit(device: DeviceSpec, image: ImageFacts | undefined): string | null {
   const { limits } = device;
@@ -105,18 +105,6 @@ export function planIoLimit(device: DeviceSpec, image: ImageFacts | undefined): 
     ["riops", limits.readOperationsPerSecond],
     ["wiops", limits.writeOperationsPerSecond],
   ].flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
-  if (words.length === 0) return null;
-  if (image === undefined || image.blockDevice === null) throw unlimitable(device);
+  if (words.length === 0 || image === undefined || image.blockDevice === null) return null;
   return `${image.blockDevice} ${words.join(" ")}`;
-}
-
-function unlimitable(device: DeviceSpec): PlanError {
-  return new PlanError({
-    code: "limits-unplaced",
-    tried: `Cannot limit the I/O of device "${device.id}"`,
-    subject: device.id,
-    answer:
-      "its image lies on a file system without a block device of its own (tmpfs, overlay or network), and the kernel limits block devices",
-    remedy: "Move the image to a disk, or leave `limits` out.",
-  });
 }

@@ -136,7 +136,9 @@ function planDevice(inputs: PlanInputs, device: DeviceSpec, layers: LayerStatuse
   const role = roleOf(inputs, device.role);
   const backend = planBackend(inputs, device);
   const image = inputs.images.get(device.id);
-  const wiring = wireDevice(device, { fd: backend?.fd ?? null, imageKind: image?.kind ?? null, vm: inputs.spec.name });
+  const { name, source, devices } = inputs.spec;
+  const locate = (key: string): string => source.locate(["devices", devices.indexOf(device), key]);
+  const wiring = wireDevice(device, { fd: backend?.fd ?? null, imageKind: image?.kind ?? null, vm: name, locate });
   const channel: FdPlan = {
     fd: DEVICE_FDS.channel,
     kind: "unix-stream",
@@ -151,6 +153,8 @@ function planDevice(inputs: PlanInputs, device: DeviceSpec, layers: LayerStatuse
     ...planConfinement(inputs, { id: device.id, role, accel: "tcg", boot: null }),
     fds: [...STANDARD_FDS, channel, ...(backend === null ? [] : [backend])],
     monitor: [...wiring.attach, { execute: "x-exit-preconfig" }],
+    ...(device.watchdog === null ? {} : { onWatchdog: device.watchdog.action }),
+    ...(wiring.warning === undefined ? {} : { warning: wiring.warning }),
     cgroup: planProcessCgroup(inputs, { id: device.id, policy: role.policy, cpus: 1, io: planIoLimit(device, image) }),
     layers,
   };
@@ -163,6 +167,10 @@ function planBackend(inputs: PlanInputs, device: DeviceSpec): FdPlan | null {
     const access = device.disk.readOnly ? "r" : "rw";
     const source = { from: "image", device: device.id, path: image.path } as const;
     return { fd: DEVICE_FDS.backend, kind: image.kind, purpose: `image of ${device.id}`, access, source };
+  }
+  if (device.serial !== null) {
+    const source = { from: "serial" } as const;
+    return { fd: DEVICE_FDS.backend, kind: "unix-stream", purpose: `serial line of ${device.id}`, access: "rw", source };
   }
   if (device.net?.kind !== "tap") return null;
   const source = { from: "tap", name: device.net.tap } as const;

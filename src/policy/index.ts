@@ -11,4 +11,4 @@ export {
   SELF_MADE_KINDS,
   type SelfMadeKind,
 } from "./resolved_policy.js";
-export { requireRoleOfModel } from "./role_models.js";
+export { type ModelRequest, requireRoleOfModel, rolesOfModel } from "./role_models.js";

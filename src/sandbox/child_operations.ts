@@ -40,6 +40,8 @@ const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
  */
 const SECUREBITS = 0x01n | 0x02n | 0x04n | 0x08n | 0x20n | 0x40n | 0x80n;
 
+const NO_FD = -1;
+
 /** include/uapi/asm-generic/errno-base.h */
 const SUCCESS = 0n;
 const EPERM = 1n;
@@ -76,13 +78,15 @@ export function childOperations(plan: ProcessPlan, fds: ChildFds, filter: Buffer
     ...enterRoot(fds),
     { step: "host-name", path: plan.hostName },
     ...placeFds(fds),
+    // Before the limits: a child inherits all of the launcher's fds, and the probes of Landlock below open one more, whose
+    // number must lie within RLIMIT_NOFILE. The ruleset is close-on-exec.
+    { step: "close-other-fds", number: BigInt(Math.max(...fds.manifest.keys())), fd: fds.landlock ?? NO_FD },
     ...setLimits(plan),
     // The group first: after the user id nothing permits it.
     { step: "group-id", number: BigInt(plan.gid) },
     { step: "user-id", number: BigInt(plan.uid) },
     ...givePrivilegesUp(),
     ...restrictPaths(fds),
-    { step: "close-other-fds", number: BigInt(Math.max(...fds.manifest.keys())) },
     { step: "default-signals" },
     // Last before exec: from here on only what the policy's start set allows.
     { step: "seccomp-filter", number: 0n, data: filter },

@@ -11,6 +11,10 @@ import { VMM_ID } from "./vm_spec.js";
 const BACKENDS = {
   disk: { throttled: true },
   net: { throttled: false },
+  serial: { throttled: false },
+  usb: { throttled: false },
+  audio: { throttled: false },
+  watchdog: { throttled: false },
 } as const satisfies Partial<Record<keyof DeviceFile, { readonly throttled: boolean }>>;
 type BackendKey = keyof typeof BACKENDS;
 const BACKEND_KEYS = Object.keys(BACKENDS) as readonly BackendKey[];
@@ -23,6 +27,7 @@ export function findBrokenDeviceRules(devices: readonly SoundDevice[], report: R
     checkBackend(sound, report);
     checkLimits(sound, report);
     checkNet(sound, report);
+    checkPeripherals(sound, report);
     if (sound.device.id === VMM_ID) {
       report(
         ["devices", sound.index, "id"],
@@ -102,4 +107,17 @@ function checkNet({ index, device }: SoundDevice, report: Report): void {
     report(path, `devices[${index}].net lacks its other end; add "tap: NAME" or "disconnected: true"`);
   if (mac !== undefined && /^[0:]+$/.test(mac))
     report([...path, "mac"], `${mac} is no address of a card; choose one such as 52:54:00:12:34:56`);
+}
+
+function checkPeripherals({ index, device }: SoundDevice, report: Report): void {
+  const { serial, usb } = device;
+  const path = ["devices", index];
+  if (serial?.file !== undefined && serial.pipe !== undefined)
+    report([...path, "serial"], `devices[${index}].serial has a file and a pipe; keep one of the two`);
+  if (serial !== undefined && serial.file === undefined && serial.pipe === undefined)
+    report([...path, "serial"], `devices[${index}].serial leads nowhere; add "file: PATH" or "pipe: PATH"`);
+  usb?.devices.forEach((kind, place) => {
+    if (usb.devices.indexOf(kind) === place) return;
+    report([...path, "usb", "devices", place], `devices[${index}].usb has two of ${kind}; one process needs one`);
+  });
 }

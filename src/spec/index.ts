@@ -8,14 +8,20 @@ export { requiredLayers } from "./required_layers.js";
 export { formatSize, parseSize } from "./size.js";
 export { parseVmText, readVmFile } from "./vm_file.js";
 export type {
+  AudioSpec,
   BootSpec,
   DeviceLimits,
   DeviceSpec,
   DiskSpec,
   MachineSpec,
   NetSpec,
+  SerialLineSpec,
   SerialSpec,
   SpecSource,
+  UsbDevice,
+  UsbSpec,
   VmSpec,
+  WatchdogAction,
+  WatchdogSpec,
 } from "./vm_spec.js";
-export { VMM_ID } from "./vm_spec.js";
+export { USB_DEVICES, VMM_ID, WATCHDOG_ACTIONS } from "./vm_spec.js";

@@ -4,7 +4,7 @@ import { readFileText, readStandardInputText } from "./file_text.js";
 import { parseSize } from "./size.js";
 import { findBrokenVmRules } from "./vm_rules.js";
 import { type DeviceFile, type VmFile, vmSchema } from "./vm_schema.js";
-import type { BootSpec, DeviceLimits, DeviceSpec, NetSpec, SerialSpec, SpecSource, VmSpec } from "./vm_spec.js";
+import type { BootSpec, DeviceLimits, DeviceSpec, NetSpec, SerialLineSpec, SerialSpec, SpecSource, VmSpec } from "./vm_spec.js";
 
 /**
  * Reads and checks a VM file; `-` is standard input, whose relative paths start from the working directory.
@@ -56,8 +56,23 @@ function toSerialSpec(serial: VmFile["console"]["serial"]): SerialSpec {
 }
 
 function toDeviceSpec(device: DeviceFile): DeviceSpec {
-  const { id, role, model, disk, net, limits } = device;
-  return { id, role, model, disk: disk ?? null, net: net === undefined ? null : toNetSpec(net), limits: toLimits(limits) };
+  const { id, role, model, disk, net, serial, usb, audio, watchdog, limits } = device;
+  return {
+    ...{ id, role, model },
+    disk: disk ?? null,
+    net: net === undefined ? null : toNetSpec(net),
+    serial: serial === undefined ? null : toSerialLine(serial),
+    usb: usb ?? null,
+    audio: audio === undefined ? null : { kind: "none" },
+    watchdog: watchdog ?? null,
+    limits: toLimits(limits),
+  };
+}
+
+function toSerialLine({ file, pipe }: NonNullable<DeviceFile["serial"]>): SerialLineSpec {
+  if (file !== undefined) return { kind: "file", file };
+  if (pipe !== undefined) return { kind: "pipe", path: pipe };
+  throw new TypeError("a serial line without an end passed the rules");
 }
 
 function toNetSpec(net: NonNullable<DeviceFile["net"]>): NetSpec {

@@ -1,6 +1,7 @@
 import type { infer as Infer } from "zod/mini";
 import { loadZod, type Zod } from "./deferred_zod.js";
 import { LAYERS } from "./layer.js";
+import { audioSchema, serialLineSchema, usbSchema, watchdogSchema } from "./peripheral_schema.js";
 import { choice, mapping, path, size, text, whole } from "./schema_terms.js";
 
 /** Largest value of a throttle, in bytes or operations per second: THROTTLE_VALUE_MAX, QEMU include/qemu/throttle.h. */
@@ -59,6 +60,10 @@ function deviceSchema(z: Zod) {
     model: text(z, /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a QEMU device model such as lsi53c895a or e1000"),
     disk: z.optional(diskSchema(z)),
     net: z.optional(netSchema(z)),
+    serial: z.optional(serialLineSchema(z)),
+    usb: z.optional(usbSchema(z)),
+    audio: z.optional(audioSchema(z)),
+    watchdog: z.optional(watchdogSchema(z)),
     limits: z._default(limitsSchema(z), {}),
   });
 }

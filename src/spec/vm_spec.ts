@@ -39,6 +39,10 @@ export interface DeviceSpec {
   readonly model: string;
   readonly disk: DiskSpec | null;
   readonly net: NetSpec | null;
+  readonly serial: SerialLineSpec | null;
+  readonly usb: UsbSpec | null;
+  readonly audio: AudioSpec | null;
+  readonly watchdog: WatchdogSpec | null;
   readonly limits: DeviceLimits;
 }
 
@@ -51,6 +55,30 @@ export interface DiskSpec {
 export type NetSpec =
   | { readonly kind: "tap"; readonly tap: string; readonly mac: string | null }
   | { readonly kind: "disconnected"; readonly mac: string | null };
+
+/** Where a serial port leads: a log, or two FIFOs, PATH.in and PATH.out. */
+export type SerialLineSpec = { readonly kind: "file"; readonly file: string } | { readonly kind: "pipe"; readonly path: string };
+
+export const USB_DEVICES = ["keyboard", "mouse", "tablet"] as const;
+export type UsbDevice = (typeof USB_DEVICES)[number];
+
+export interface UsbSpec {
+  /** What is plugged into the controller; events come over the process's monitor. */
+  readonly devices: readonly UsbDevice[];
+}
+
+/** Sound that is played to nobody. */
+export interface AudioSpec {
+  readonly kind: "none";
+}
+
+export const WATCHDOG_ACTIONS = ["stop", "pause", "reset", "none"] as const;
+export type WatchdogAction = (typeof WATCHDOG_ACTIONS)[number];
+
+export interface WatchdogSpec {
+  /** What the launcher does when the watchdog expires. */
+  readonly action: WatchdogAction;
+}
 
 /** Absent keys are unlimited. Units are in the names. */
 export interface DeviceLimits {

@@ -2,7 +2,16 @@ import { appendFileSync } from "node:fs";
 import type { Directories } from "./directories.js";
 
 /** What happened, in the words that callers filter by. */
-export type EventName = "launch" | "running" | "launch-failed" | "death" | "intrusion" | "stop" | "cleanup" | "cleanup-failed";
+export type EventName =
+  | "launch"
+  | "running"
+  | "launch-failed"
+  | "death"
+  | "intrusion"
+  | "watchdog"
+  | "stop"
+  | "cleanup"
+  | "cleanup-failed";
 
 /** Appends one JSON line to the log that outlives the VM. A full disk must not end a VM: a failed write is dropped. */
 export function logEvent(

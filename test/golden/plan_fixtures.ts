@@ -49,8 +49,10 @@ function policyOf(role: string, parts: Pick<ResolvedPolicy, "models" | "nodes" |
   };
 }
 
-/** Limits differ between roles in every figure, so that a plan which mixes them up shows. */
-export const POLICIES: Readonly<Record<"disk" | "net" | "vmm", ResolvedPolicy>> = {
+const LEAST_LIMITS = { openFilesMax: 64, threadsMax: 7, overheadBytes: 128 * MIB, lockedBytesMax: 0 };
+
+/** Limits of the first three differ in every figure, so that a plan which mixes them up shows. */
+export const POLICIES: Readonly<Record<"disk" | "net" | "vmm" | "serial" | "usb" | "audio" | "watchdog", ResolvedPolicy>> = {
   disk: policyOf("disk", {
     models: ["lsi53c895a"],
     nodes: [],
@@ -66,6 +68,10 @@ export const POLICIES: Readonly<Record<"disk" | "net" | "vmm", ResolvedPolicy>> 
     nodes: [grant({ name: "kvm", access: "rw" } as const), grant({ name: "null", access: "w" } as const)],
     limits: { openFilesMax: 1024, threadsMax: 288, overheadBytes: 512 * MIB, lockedBytesMax: 8192 },
   }),
+  serial: policyOf("serial", { models: ["pci-serial"], nodes: [], limits: LEAST_LIMITS }),
+  usb: policyOf("usb", { models: ["qemu-xhci"], nodes: [], limits: LEAST_LIMITS }),
+  audio: policyOf("audio", { models: ["AC97"], nodes: [], limits: LEAST_LIMITS }),
+  watchdog: policyOf("watchdog", { models: ["i6300esb"], nodes: [], limits: LEAST_LIMITS }),
 };
 
 export const INVENTORY: ProgramInventory = {

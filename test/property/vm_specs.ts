@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import type { HostFacts } from "../../src/host/index.js";
-import type { BootSpec, DeviceSpec, VmSpec } from "../../src/spec/index.js";
+import { type BootSpec, type DeviceSpec, USB_DEVICES, type VmSpec, WATCHDOG_ACTIONS } from "../../src/spec/index.js";
 import { FULL_HOST } from "../golden/plan_fixtures.js";
+import { NO_BACKENDS } from "../support/device_backends.js";
 
 /** Stands in every path of a generated VM, so that a path that leaks is found wherever it went, escaped or not. */
 export const PATH_MARK = "PATHMARK";
@@ -28,27 +29,52 @@ const LETTERS = "abcdefghijklmnopqrstuvwxyz";
 const tapName = word(`!"#$&'()*+,-.0123456789;<=>?@AZ[\\]^_\`az{|}~`, { min: 1, max: 15 });
 const mac = fc.constantFrom(null, "52:54:00:12:34:56", "02:00:00:00:00:01");
 
-const DISK_MODELS = ["lsi53c895a", "am53c974", "dc390", "megasas", "megasas-gen2", "mptsas1068", "pvscsi", "ich9-ahci", "nvme"];
+const DISK_MODELS = `lsi53c895a am53c974 dc390 megasas megasas-gen2 mptsas1068 pvscsi nvme`.split(" ");
+/** QEMU refuses a read-only image for these. */
+const WRITABLE_MODELS = ["ich9-ahci", "sdhci-pci"];
 const perSecond = fc.option(fc.integer({ min: 1, max: 1e9 }), { nil: undefined });
 const limits = record({ readBytesPerSecond: perSecond, writeBytesPerSecond: perSecond, writeOperationsPerSecond: perSecond }).map(
   (all): DeviceSpec["limits"] => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)),
 );
 
-const diskDevice = record({
-  model: fc.constantFrom(...DISK_MODELS),
-  disk: record({ file: path, format: fc.constantFrom("raw" as const, "qcow2" as const), readOnly: fc.boolean() }),
-  limits,
-}).map((disk) => ({ role: "disk", net: null, ...disk }));
-const netDevice = record({
-  model: word(`${LETTERS}AZ09`, { min: 1, max: 10 }),
-  net: fc.oneof(
-    record({ kind: fc.constant("tap" as const), tap: tapName, mac }),
-    record({ kind: fc.constant("disconnected" as const), mac }),
+const format = fc.constantFrom("raw" as const, "qcow2" as const);
+const diskDevice = fc.oneof(
+  record({
+    model: fc.constantFrom(...DISK_MODELS),
+    disk: record({ file: path, format, readOnly: fc.boolean() }),
+    limits,
+  }),
+  record({
+    model: fc.constantFrom(...WRITABLE_MODELS),
+    disk: record({ file: path, format, readOnly: fc.constant(false) }),
+    limits,
+  }),
+);
+const anyModel = word(`${LETTERS}AZ09`, { min: 1, max: 10 });
+const net = fc.oneof(
+  record({ kind: fc.constant("tap" as const), tap: tapName, mac }),
+  record({ kind: fc.constant("disconnected" as const), mac }),
+);
+const serial = fc.oneof(
+  record({ kind: fc.constant("file" as const), file: path }),
+  record({ kind: fc.constant("pipe" as const), path }),
+);
+const usb = record({ devices: fc.subarray([...USB_DEVICES]) });
+const audio = record({ kind: fc.constant("none" as const) });
+const watchdog = record({ action: fc.constantFrom(...WATCHDOG_ACTIONS) });
+
+/** A device of each role, with the one backend of its role. */
+const anyDevice: fc.Arbitrary<Omit<DeviceSpec, "id">> = fc.oneof(
+  diskDevice.map((device) => ({ ...NO_BACKENDS, role: "disk", ...device })),
+  ...Object.entries({ net, serial, usb, audio, watchdog }).map(([role, backend]) =>
+    fc
+      .tuple(anyModel, backend as fc.Arbitrary<object>)
+      .map(([model, value]): Omit<DeviceSpec, "id"> => ({ ...NO_BACKENDS, role, model, limits: {}, [role]: value })),
   ),
-}).map((net) => ({ role: "net", disk: null, limits: {}, ...net }));
+);
 
 const devices = fc.uniqueArray(
-  fc.tuple(word(LETTERS, { min: 1, max: 16 }), fc.oneof(diskDevice, netDevice)).map(([id, rest]) => ({ id, ...rest })),
+  fc.tuple(word(LETTERS, { min: 1, max: 16 }), anyDevice).map(([id, rest]) => ({ id, ...rest })),
   { selector: (device) => device.id, maxLength: 6 },
 );
 

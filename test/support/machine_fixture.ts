@@ -23,9 +23,15 @@ const BLANK_IMAGE_BYTES = 1024 * 1024;
 /** VMs of this test file; the groups of others are not its business. */
 const namesUsed = new Set<string>();
 
+/** Notes that a VM of this name is this file's, so that its leftovers are looked for. */
+export function usedName(name: string): string {
+  namesUsed.add(name);
+  return name;
+}
+
 /** Two disks and a network card; `blank` disks have no boot sector, so the firmware waits until the VM is ended. */
 export function demoVmText(options: { readonly name: string; readonly disks: "demo" | "blank"; readonly more?: string }): string {
-  namesUsed.add(options.name);
+  usedName(options.name);
   const suffix = options.disks === "demo" ? "" : "-blank";
   return `name: ${options.name}
 machine: {memory: 64M, cpus: 1, accel: tcg}

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import type { ExitStatus } from "../../../src/kernel/index.js";
 import type { MachineProcess } from "../../../src/machine/machine_process.js";
 import { RunningMachine } from "../../../src/machine/running_machine.js";
+import type { WatchdogAction } from "../../../src/spec/index.js";
 import { findRun, OwnedRun } from "../../../src/state/index.js";
 import { suite } from "../../support/harness.js";
 import { makeDirectories } from "../state/temporary_directories.js";
@@ -22,14 +23,23 @@ class PlayedProcess {
     this.end = resolve;
   });
   readonly listeners: Listener[] = [];
+  readonly commands: string[] = [];
+  readonly #onWatchdog: WatchdogAction | undefined;
+
+  constructor(onWatchdog?: WatchdogAction) {
+    this.#onWatchdog = onWatchdog;
+  }
 
   get machineProcess(): MachineProcess {
     const monitor = {
       onEvent: (listener: Listener) => void this.listeners.push(listener),
-      execute: () => Promise.resolve({}),
+      execute: (command: string) => {
+        this.commands.push(command);
+        return Promise.resolve({ running: true });
+      },
       close: () => {},
     };
-    const confined = { pid: 0, ended: this.ended, kill: () => this.end(KILLED) };
+    const confined = { plan: { onWatchdog: this.#onWatchdog }, pid: 0, ended: this.ended, kill: () => this.end(KILLED) };
     return { confined, monitor, log: { lastWords: () => "" } } as unknown as MachineProcess;
   }
 }
@@ -110,6 +120,31 @@ test("a guest's shutdown ends in order and logs no death", async () => {
   disk0.end(CLEAN);
   assert.is((await started.ended).reason, "guest-shutdown");
   assert.not.match(events(), /"event":"(death|intrusion)"/);
+});
+
+test("a watchdog that stops the VM: QEMU quits, and the watchdog is what ended it", async () => {
+  disk0 = new PlayedProcess("stop");
+  const running = machine();
+  disk0.listeners.forEach((listener) => {
+    listener({ event: "WATCHDOG", data: { action: "none" } });
+  });
+  while (!vmm.commands.includes("quit")) await new Promise((resolve) => setImmediate(resolve));
+  disk0.end(CLEAN);
+  vmm.end(CLEAN);
+  const { reason, process, exitCode } = await running.ended;
+  assert.equal({ reason, process, exitCode }, { reason: "watchdog", process: "disk0", exitCode: 4 });
+});
+
+test("a watchdog that pauses the VM: it stands as paused, and is not ended", async () => {
+  disk0 = new PlayedProcess("pause");
+  const running = machine();
+  disk0.listeners.forEach((listener) => {
+    listener({ event: "WATCHDOG", data: { action: "none" } });
+  });
+  while (findRun(directories, "web1")?.record.state !== "paused") await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(vmm.commands, ["query-status", "stop"]);
+  running.kill();
+  await running.ended;
 });
 
 test.run();

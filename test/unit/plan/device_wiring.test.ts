@@ -2,19 +2,21 @@ import * as assert from "uvu/assert";
 import { PlanError } from "../../../src/errors/index.js";
 import { wireDevice } from "../../../src/plan/device_wiring.js";
 import type { DeviceSpec } from "../../../src/spec/index.js";
+import { NO_BACKENDS } from "../../support/device_backends.js";
 import { suite } from "../../support/harness.js";
 
 const test = suite("wiring of a device and its backend");
 
-const BACKEND = { fd: 5, imageKind: "file", vm: "web1" } as const;
-const NO_BACKEND = { fd: null, imageKind: null, vm: "web1" } as const;
+const locate = (key: string): string => `web1.yaml:${key}`;
+const BACKEND = { fd: 5, imageKind: "file", vm: "web1", locate } as const;
+const NO_BACKEND = { fd: null, imageKind: null, vm: "web1", locate } as const;
 
 function disk(model: string, readOnly = false): DeviceSpec {
-  return { id: "d", role: "disk", model, disk: { file: "a,b.img", format: "raw", readOnly }, net: null, limits: {} };
+  return { ...NO_BACKENDS, id: "d", role: "disk", model, disk: { file: "a,b.img", format: "raw", readOnly }, limits: {} };
 }
 
 function net(mac: string | null, id = "n"): DeviceSpec {
-  return { id, role: "net", model: "e1000", disk: null, net: { kind: "tap", tap: "tap0", mac }, limits: {} };
+  return { ...NO_BACKENDS, id, role: "net", model: "e1000", net: { kind: "tap", tap: "tap0", mac }, limits: {} };
 }
 
 /** Every medium names its drive, and the drive is the one that blockdev-add makes. */
@@ -78,11 +80,9 @@ test("net role: the tap goes by its fd, and a card without one has no netdev", (
   assert.not.ok("netdev" in (alone.devices[0] ?? {}));
 });
 
-test("a device without a backend is refused", () => {
-  assert.throws(
-    () => wireDevice({ ...net(null), net: null }, NO_BACKEND),
-    (error: unknown) => error instanceof PlanError && error.code === "backend-missing",
-  );
+test("a device without a backend is its model alone", () => {
+  const wired = wireDevice({ ...NO_BACKENDS, id: "r", role: "rng", model: "virtio-rng-pci", limits: {} }, NO_BACKEND);
+  assert.equal(wired, { options: [], devices: [{ driver: "virtio-rng-pci", id: "r" }], attach: [] });
 });
 
 test.run();

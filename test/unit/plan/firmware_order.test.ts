@@ -36,7 +36,7 @@ test("two models of one driver do not shadow each other", () => {
 });
 
 /** SeaBIOS's order of drivers; each is refused as a boot disk when the one before it is there. */
-const DRIVERS = ["ich9-ahci", "lsi53c895a", "am53c974", "megasas", "pvscsi", "mptsas1068", "nvme"];
+const DRIVERS = "ich9-ahci lsi53c895a am53c974 megasas pvscsi mptsas1068 sdhci-pci nvme".split(" ");
 
 DRIVERS.slice(1).forEach((model, index) => {
   const earlier = DRIVERS[index] ?? "";

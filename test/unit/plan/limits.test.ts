@@ -4,6 +4,7 @@ import { parseLimits } from "../../../src/observe/index.js";
 import { planIoLimit, planLimits, planProcessCgroup, planVmCgroup } from "../../../src/plan/limits.js";
 import { parseVmText } from "../../../src/spec/index.js";
 import { FULL_HOST, POLICIES } from "../../golden/plan_fixtures.js";
+import { NO_BACKENDS } from "../../support/device_backends.js";
 import { suite } from "../../support/harness.js";
 
 const test = suite("limits of processes and VMs");
@@ -58,7 +59,7 @@ test("cgroup: a file without its controller is left out, and none is planned whe
 });
 
 test("io.max: each limit by the kernel's key, nothing where none is asked", () => {
-  const device = { id: "d", role: "disk", model: "nvme", disk: null, net: null };
+  const device = { ...NO_BACKENDS, id: "d", role: "disk", model: "nvme" };
   const limits = {
     readBytesPerSecond: 1,
     writeBytesPerSecond: 2,
@@ -68,6 +69,7 @@ test("io.max: each limit by the kernel's key, nothing where none is asked", () =
   assert.is(planIoLimit({ ...device, limits }, image), "8:0 rbps=1 wbps=2 riops=3 wiops=4");
   assert.is(planIoLimit({ ...device, limits: { writeBytesPerSecond: 2 } }, image), "8:0 wbps=2");
   assert.is(planIoLimit({ ...device, limits: {} }, image), null);
+  assert.is(planIoLimit({ ...device, limits }, { ...image, blockDevice: null }), null);
 });
 
 test.run();

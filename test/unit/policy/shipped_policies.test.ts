@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { listRoles, loadRolePolicy, requireRoleOfModel } from "../../../src/policy/index.js";
+import { listRoles, loadRolePolicy, requireRoleOfModel, rolesOfModel } from "../../../src/policy/index.js";
 import { combinePhases, compiledFilter, decideCall, findConstant, type SyscallRule } from "../../../src/seccomp/index.js";
 import { suite } from "../../support/harness.js";
 import { repositoryRoot } from "../../support/repository.js";
@@ -10,7 +10,8 @@ import { repositoryRoot } from "../../support/repository.js";
 const test = suite("shipped policies", { timeoutMs: 30_000 });
 
 const folder = join(repositoryRoot, "policies");
-const ROLES = ["disk", "net", "vmm"];
+const ROLES = ["audio", "disk", "net", "serial", "usb", "vmm", "watchdog"];
+const DEVICE_ROLES = ROLES.filter((role) => role !== "vmm");
 const load = (role: string) => loadRolePolicy({ folder, role });
 const names = (rules: readonly SyscallRule[]) => new Set(rules.map(({ syscall }) => syscall));
 
@@ -20,7 +21,7 @@ test.before(() => {
 });
 test.after(() => rmSync(cacheDirectory, { recursive: true, force: true }));
 
-test("the roles are these three, so that a new one is tested too", () => {
+test("the roles are these, so that a new one is tested too", () => {
   assert.equal(listRoles(folder), ROLES);
 });
 
@@ -67,7 +68,7 @@ for (const role of ROLES) {
 }
 
 test("device roles: hold no KVM request and no /dev/kvm", () => {
-  for (const role of ["disk", "net"]) {
+  for (const role of DEVICE_ROLES) {
     const { seccomp, nodes } = load(role);
     const run = findConstant("KVM_RUN")?.value ?? -1n;
     assert.is(decideCall(combinePhases(seccomp, "start+run"), "ioctl", [0n, run]).action.kind, "kill-process");
@@ -75,8 +76,8 @@ test("device roles: hold no KVM request and no /dev/kvm", () => {
   }
 });
 
-test("net and vmm roles: cannot reach an image, make a thread or a lock after lock-down", () => {
-  for (const role of ["net", "vmm"]) {
+test("all roles but disk: cannot reach an image, make a thread or a lock after lock-down", () => {
+  for (const role of ROLES.filter((name) => name !== "disk")) {
     const run = combinePhases(load(role).seccomp, "run");
     for (const syscall of ["pread64", "pwrite64", "fallocate", "fdatasync", "clone"]) {
       assert.is(decideCall(run, syscall, [0x3d0f00n]).action.kind, "kill-process", `${role} ${syscall}`);
@@ -95,9 +96,11 @@ test("clone3: answered ENOSYS in every role, so that thread flags stay visible",
 test("models: each belongs to one role, and an unknown one is refused with a suggestion", () => {
   const all = ROLES.flatMap((role) => load(role).models);
   assert.is(new Set(all).size, all.length);
-  requireRoleOfModel(load("net"), "e1000");
-  assert.throws(() => requireRoleOfModel(load("net"), "lsi53c895a"), /other models/);
-  assert.throws(() => requireRoleOfModel(load("disk"), "lsi53c895b"), /did you mean "lsi53c895a"/);
+  const demand = (role: string, model: string) =>
+    requireRoleOfModel(load(role), { model, position: "a.yaml:1:1", homes: rolesOfModel(folder, model) });
+  demand("net", "e1000");
+  assert.throws(() => demand("net", "lsi53c895a"), /^a\.yaml:1:1: .*it belongs to the role disk\. Say "role: disk"\.$/);
+  assert.throws(() => demand("disk", "lsi53c895b"), /did you mean "lsi53c895a"/);
 });
 
 test.run();

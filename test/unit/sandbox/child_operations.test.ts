@@ -46,7 +46,7 @@ const ORDER: readonly (readonly [earlier: ChildStep, later: ChildStep, reason: s
   ["no-new-privs", "seccomp-filter", "filtering without a capability needs it"],
   ["pivot-root", "landlock", "Landlock refuses all changes of mounts"],
   ["place-fd", "close-other-fds", "what was not placed is closed"],
-  ["landlock", "close-other-fds", "its ruleset would be closed"],
+  ["close-other-fds", "resource-limit", "a probe's fd would be numbered beyond RLIMIT_NOFILE, above all that was inherited"],
   ["attach-mount", "close-other-fds", "its mounts would be closed"],
   ["default-signals", "seccomp-filter", "the filter need not allow it"],
   ["close-other-fds", "seccomp-filter", "the filter need not allow it"],
@@ -88,13 +88,15 @@ test("probes: the capability that the probe raised is cleared before capabilitie
   assert.ok(place("expect-ambient") < place("clear-ambient-set") && place("clear-ambient-set") < place("expect-ambient", "last"));
 });
 
-test("fds: each number of the manifest is placed from the launcher's fd, and all above the last are closed", () => {
+test("fds: each number of the manifest is placed from the launcher's fd, and all above the last but the ruleset are closed", () => {
   const operations = operationsOf();
   assert.equal(
     operations.filter(({ step }) => step === "place-fd").map(({ fd, number }) => [fd, number]),
     [30, 31, 32, 33, 34, 35].map((fd) => [fd, BigInt(fd - 30)]),
   );
-  assert.is(operations.find(({ step }) => step === "close-other-fds")?.number, 5n);
+  const closing = operations.find(({ step }) => step === "close-other-fds");
+  assert.is(closing?.number, 5n);
+  assert.is(closing?.fd, FDS.landlock, "the ruleset is applied later");
 });
 
 test("identity, name and umask are the plan's", () => {

@@ -20,10 +20,10 @@ const VM_REST: Readonly<Record<string, string>> = {
 /** Examples of keys of a device stand in a device; all others get the required keys that they leave out. */
 function completeVmText(example: string): string {
   const key = /^[a-zA-Z]+/.exec(example)?.[0] ?? "";
-  if (["disk", "net", "limits"].includes(key)) {
-    const others = { disk: "", net: "", limits: "    disk: {file: a}\n" }[key as "disk" | "net" | "limits"];
-    const role = key === "net" ? "net" : "disk";
-    return `name: a\nmachine: {memory: 1M}\ndevices:\n  - id: a\n    role: ${role}\n    model: x\n${others}    ${example}`;
+  if (["disk", "net", "serial", "usb", "audio", "watchdog", "limits"].includes(key)) {
+    const role = key === "limits" ? "disk" : key;
+    const backend = key === "limits" ? "    disk: {file: a}\n" : "";
+    return `name: a\nmachine: {memory: 1M}\ndevices:\n  - id: a\n    role: ${role}\n    model: x\n${backend}    ${example}`;
   }
   const missing = Object.entries(VM_REST).filter(([rest]) => !new RegExp(`^${rest}:`, "m").test(example));
   return [...missing.map(([, line]) => line), example].join("\n");

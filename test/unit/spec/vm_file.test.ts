@@ -9,6 +9,8 @@ import { FULL_VM_TEXT, LEAST_VM_TEXT, VM_ORIGIN, vmProblems } from "./spec_texts
 
 const test = suite("VM file");
 
+const NO_PERIPHERAL = { serial: null, usb: null, audio: null, watchdog: null };
+
 test("VM file with every key: read into a VmSpec", () => {
   const { source, ...vm } = parseVmText(FULL_VM_TEXT, VM_ORIGIN);
   assert.equal(vm, {
@@ -23,6 +25,7 @@ test("VM file with every key: read into a VmSpec", () => {
         model: "lsi53c895a",
         disk: { file: "root.img", format: "qcow2", readOnly: true },
         net: null,
+        ...NO_PERIPHERAL,
         limits: { readBytesPerSecond: 50 * 1024 ** 2, writeOperationsPerSecond: 500 },
       },
       {
@@ -31,6 +34,7 @@ test("VM file with every key: read into a VmSpec", () => {
         model: "e1000",
         disk: null,
         net: { kind: "tap", tap: "tap0", mac: "52:54:00:12:34:ab" },
+        ...NO_PERIPHERAL,
         limits: {},
       },
     ],
@@ -54,6 +58,31 @@ test("VM file with the required keys only: defaults are filled in", () => {
     onDeviceExit: "stop",
     shutdownGraceMs: 5000,
   });
+});
+
+test("VM file: devices without image and network, with their defaults", () => {
+  const lines = [
+    "{id: a, role: serial, model: m, serial: {file: x.log}}",
+    "{id: b, role: serial, model: m, serial: {pipe: line}}",
+    "{id: c, role: usb, model: m, usb: {}}",
+    "{id: d, role: usb, model: m, usb: {devices: [tablet, keyboard]}}",
+    "{id: e, role: audio, model: m, audio: {none: true}}",
+    "{id: f, role: watchdog, model: m, watchdog: {}}",
+    "{id: g, role: watchdog, model: m, watchdog: {action: pause}}",
+  ];
+  const { devices } = parseVmText(`${LEAST_VM_TEXT}devices: [${lines.join(", ")}]`, VM_ORIGIN);
+  assert.equal(
+    devices.map(({ serial, usb, audio, watchdog }) => serial ?? usb ?? audio ?? watchdog),
+    [
+      { kind: "file", file: "x.log" },
+      { kind: "pipe", path: "line" },
+      { devices: [] },
+      { devices: ["tablet", "keyboard"] },
+      { kind: "none" },
+      { action: "reset" },
+      { action: "pause" },
+    ],
+  );
 });
 
 test("VM file: kernel boot, serial file, cable-less card, defaults of a disk", () => {

@@ -74,6 +74,36 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
     `devices: [${device("n", 'role: net, net: {tap: t, mac: "00:00:00:00:00:00"}')}]`,
     "is no address of a card",
   ],
+  [
+    "a serial line with two ends",
+    `devices: [${device("s", "role: serial, serial: {file: a, pipe: b}")}]`,
+    "devices[0].serial has a file and a pipe; keep one of the two.",
+  ],
+  [
+    "a serial line that leads nowhere",
+    `devices: [${device("s", "role: serial, serial: {}")}]`,
+    'devices[0].serial leads nowhere; add "file: PATH" or "pipe: PATH".',
+  ],
+  [
+    "two of one USB device",
+    `devices: [${device("u", "role: usb, usb: {devices: [tablet, tablet]}")}]`,
+    "devices[0].usb has two of tablet",
+  ],
+  [
+    "role watchdog without a watchdog",
+    `devices: [${device("w", "role: watchdog")}]`,
+    'devices[0] has the role "watchdog" and lacks the key "watchdog"; add it.',
+  ],
+  [
+    "role audio with an image",
+    `devices: [${device("s", "role: audio, audio: {none: true}, disk: {file: a}")}]`,
+    'a device of role "audio" has no key "disk"',
+  ],
+  [
+    "limits of a controller",
+    `devices: [${device("u", "role: usb, usb: {}, limits: {readBytesPerSecond: 1M}")}]`,
+    'devices[0] is of kind "usb"; remove them.',
+  ],
   ["two cards on one tap", `devices: [${NET}, ${device("m", "role: net, net: {tap: t}")}]`, '"t": devices[0] has the same tap'],
   [
     "two cards with one MAC in two spellings",
