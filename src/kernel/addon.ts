@@ -101,6 +101,8 @@ export interface Addon {
   openTap(options: { name: string }): number;
   socketPair(): [number, number];
   pipePair(): [number, number];
+  /** A non-blocking datagram socket, connected to the one at `path`: at most 107 bytes, sun_path of unix(7). */
+  connectDatagram(options: { path: string }): number;
   tryLock(options: { fd: number }): boolean;
   cloneTreeReadOnly(options: { path: string }): number;
   makeTmpfs(options: { sizeBytes: number }): number;

@@ -96,20 +96,25 @@ export class RunningMachine {
     // Before everything else: neither a stop nor a shutdown, which a guest can ask for, may hide a refused call.
     if (death.reason === "intrusion") {
       this.#intrusion ??= death;
-      this.#log("intrusion", death);
+      logEvent(this.#parts.directories, {
+        event: "intrusion",
+        vm: this.plan.vm,
+        process: id,
+        detail: death.detail,
+        syscall: null,
+      });
       return this.#decide(death);
     }
     if (id === VMM_ID) return this.#decide(this.#endingOfVmm(death, status));
     // Devices follow a VMM that ends, and may be seen first.
     if (this.#stopping || (await endsWithin(this.#vmm.confined.ended, FOLLOW_GRACE_MS))) return;
-    this.#log("death", death);
+    this.#logDeath(id, death);
     if (this.plan.onDeviceExit === "pause") return this.#pause(death);
     this.#decide(death);
   }
 
-  #log(event: "intrusion" | "death", ending: Ending): void {
-    const { process, detail } = ending;
-    logEvent(this.#parts.directories, { event, vm: this.plan.vm, process, detail });
+  #logDeath(process: string, { detail }: Ending): void {
+    logEvent(this.#parts.directories, { event: "death", vm: this.plan.vm, process, detail });
   }
 
   #endingOfVmm(death: Ending, status: ExitStatus): Ending {
@@ -117,7 +122,7 @@ export class RunningMachine {
       return { reason: "guest-shutdown", process: null, detail: "the guest shut down", exitCode: EXIT.clean };
     }
     if (this.#stopping) return { reason: "stopped", process: null, detail: "the VM was stopped", exitCode: EXIT.clean };
-    this.#log("death", death);
+    this.#logDeath(VMM_ID, death);
     return death;
   }
 
@@ -127,6 +132,8 @@ export class RunningMachine {
     try {
       await this.#vmm.monitor.execute("stop");
       this.#parts.run.update({ state: "paused" });
+      const { process, detail } = ending;
+      if (process !== null) logEvent(this.#parts.directories, { event: "pause", vm: this.plan.vm, process, detail });
     } catch {
       this.#decide(ending);
     }
@@ -143,8 +150,11 @@ export class RunningMachine {
     // Every death is judged: one that was decided later may be the intrusion that brought the others about.
     await endsWithin(allEnded, FOLLOW_GRACE_MS);
     for (const process of this.#parts.processes.values()) process.monitor.close();
+    const judged = this.#intrusion ?? ending;
+    const { process, reason, detail, exitCode } = judged;
+    logEvent(this.#parts.directories, { event: "end", vm: this.plan.vm, process, reason, detail, exitCode });
     await dismantle(this.#parts.directories, this.#parts.run);
-    return this.#intrusion ?? ending;
+    return judged;
   }
 }
 
