@@ -3,12 +3,14 @@
     {
       "target_name": "bulkhead",
       "sources": [
+        "core/audit_records.cc",
         "core/child.cc",
         "core/clone3.S",
         "core/kvm_probe.cc",
         "core/landlock.cc",
         "core/mounts.cc",
         "core/open_files.cc",
+        "core/socket_diag.cc",
         "core/spawn_confined.cc",
         "addon/addon.cc",
         "addon/files.cc",

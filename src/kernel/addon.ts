@@ -103,6 +103,12 @@ export interface Addon {
   pipePair(): [number, number];
   /** A non-blocking datagram socket, connected to the one at `path`: at most 107 bytes, sun_path of unix(7). */
   connectDatagram(options: { path: string }): number;
+  /** A non-blocking netlink socket on which the kernel's records of seccomp's kills arrive. */
+  openAuditRecords(): number;
+  /** A netlink socket for questions about the UNIX sockets of this network namespace. */
+  openSocketDiag(): number;
+  /** Bytes that wait unread in the UNIX stream socket of this inode, whoever holds it; `fd` is of openSocketDiag. ENOENT: nobody does. */
+  unreadBytes(options: { fd: number; inode: number }): number;
   tryLock(options: { fd: number }): boolean;
   cloneTreeReadOnly(options: { path: string }): number;
   makeTmpfs(options: { sizeBytes: number }): number;

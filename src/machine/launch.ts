@@ -1,17 +1,18 @@
 import { MachineError, SandboxError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import type { ProcessPlan, VmCgroupPlan } from "../plan/index.js";
-import { type AlterSpawn, type BootFile, createVmCgroup, prepareRoot, startProcess, verifyMachine } from "../sandbox/index.js";
+import { type AlterSpawn, createVmCgroup, prepareRoot, startProcess, verifyMachine } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { identifyProcess, logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
-import { MachineFds, type ProcessFds } from "./channels.js";
+import { channelInodeOf, MachineFds, type ProcessFds } from "./channels.js";
 import { collectGarbage, dismantle } from "./cleanup.js";
 import { verifyDeviceTree } from "./device_tree.js";
 import { keepEvidence } from "./evidence.js";
 import { describeReading, type Inspection } from "./inspect.js";
+import { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
-import { closeTenantFiles, type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
+import { bootFilesOf, closeTenantFiles, type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { RunningMachine } from "./running_machine.js";
@@ -66,6 +67,8 @@ class Launch {
   readonly #fds: MachineFds;
   readonly #manifests = new Map<string, ProcessFds>();
   readonly #processes = new Map<string, MachineProcess>();
+  /** Open before the first process starts: records that were written earlier may not be had later. */
+  readonly #kernelLog = new KernelLog();
   #consoleConnected = false;
 
   constructor(request: LaunchRequest, run: OwnedRun, prepared: PreparedPlan) {
@@ -82,13 +85,16 @@ class Launch {
       this.#step("start");
       await this.#start();
       this.#step("attach");
-      await attachAll([...this.#processes.values()]);
+      await attachAll([...this.#processes.values()], this.#kernelLog);
       this.#step("verify");
       const verified = await this.#verify();
       // From here on each channel has its two peers and nobody else.
       this.#fds.close();
       this.#step("continue");
       return await this.#continue(verified);
+    } catch (error) {
+      this.#kernelLog.close();
+      throw error;
     } finally {
       this.#fds.close();
       // The images went with the fds above, and the serial log belongs to the console once that is connected.
@@ -173,6 +179,7 @@ class Launch {
       confined,
       monitor: new QmpClient(this.#fds.handOver(fds.monitor), plan.id),
       log: new ProcessLog(this.#fds.handOver(fds.log), (line) => this.#request.onLogLine(plan.id, line)),
+      channelInode: channelInodeOf(plan, fds),
     });
     const sink = this.#console();
     if (fds.serial !== null && sink !== null) {
@@ -199,7 +206,8 @@ class Launch {
   async #continue(verified: Inspection): Promise<RunningMachine> {
     const { plan } = this.#prepared;
     const { directories } = this.#request;
-    const machine = new RunningMachine({ plan, verified, run: this.#run, directories, processes: this.#processes });
+    const parts = { plan, verified, run: this.#run, directories, processes: this.#processes, kernelLog: this.#kernelLog };
+    const machine = new RunningMachine(parts);
     try {
       await this.#processOf(VMM_ID).monitor.execute("cont");
       this.#run.update({ state: "running" });
@@ -234,13 +242,4 @@ class Launch {
     if (inventory === undefined) throw new Error(`no inventory was taken for role ${plan.role}`);
     return inventory;
   }
-}
-
-/** Names in /boot: KERNEL_PATH and INITRD_PATH of the plan. */
-function bootFilesOf(files: PreparedPlan["files"]): BootFile[] {
-  const named = [
-    { name: "kernel", file: files.kernel },
-    { name: "initrd", file: files.initrd },
-  ];
-  return named.flatMap(({ name, file }) => (file === null ? [] : [{ name, fd: file.fd, sizeBytes: file.sizeBytes }]));
 }

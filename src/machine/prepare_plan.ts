@@ -2,7 +2,7 @@ import { closeSync } from "node:fs";
 import { SpecError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
 import { type Identity, type LaunchPlan, planLaunch } from "../plan/index.js";
-import { rootsDirectory } from "../sandbox/index.js";
+import { type BootFile, rootsDirectory } from "../sandbox/index.js";
 import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
 import { type Directories, readUidUse, releaseUids, reserveUid } from "../state/index.js";
 import { type FileRequest, imageRootsOf, type OpenedFile, openTenantFile } from "./image.js";
@@ -37,6 +37,15 @@ export interface PreparedPlan {
 export function closeTenantFiles(files: TenantFiles): void {
   for (const file of [...files.images.values(), files.kernel, files.initrd, files.serialLog])
     if (file !== null) closeSync(file.fd);
+}
+
+/** Names in /boot: KERNEL_PATH and INITRD_PATH of the plan. */
+export function bootFilesOf(files: TenantFiles): BootFile[] {
+  const named = [
+    { name: "kernel", file: files.kernel },
+    { name: "initrd", file: files.initrd },
+  ];
+  return named.flatMap(({ name, file }) => (file === null ? [] : [{ name, fd: file.fd, sizeBytes: file.sizeBytes }]));
 }
 
 /**

@@ -1,3 +1,4 @@
+export { type ObservedActivity, observeActivity } from "./activity.js";
 export { findInCgroup, findInPidNamespaces, listPids, listThreads, pidNamespaceOf } from "./find_processes.js";
 export { type ObservedLimit, parseLimits } from "./limits.js";
 export { type ObservedMount, parseMountinfo } from "./mount.js";

@@ -12,6 +12,7 @@ export interface LaunchPlan {
   readonly processes: readonly ProcessPlan[];
   readonly cgroup: VmCgroupPlan | null;
   readonly onDeviceExit: "stop" | "pause";
+  readonly hangDeadlineMs: number;
   readonly shutdownGraceMs: number;
 }
 

@@ -45,6 +45,7 @@ export function planLaunch(inputs: PlanInputs): LaunchPlan {
     processes,
     cgroup: planVmCgroup(inputs, policies),
     onDeviceExit: spec.onDeviceExit,
+    hangDeadlineMs: spec.hangDeadlineMs,
     shutdownGraceMs: spec.shutdownGraceMs,
   };
 }

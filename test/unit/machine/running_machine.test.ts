@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import type { ExitStatus } from "../../../src/kernel/index.js";
+import { KernelLog } from "../../../src/machine/kernel_log.js";
 import type { MachineProcess } from "../../../src/machine/machine_process.js";
 import { RunningMachine } from "../../../src/machine/running_machine.js";
 import { findRun, OwnedRun } from "../../../src/state/index.js";
@@ -17,11 +18,16 @@ type Listener = (event: { event: string; data: Record<string, unknown> }) => voi
 
 /** A process that ends when the test says so, or is killed. */
 class PlayedProcess {
+  readonly id: string;
   end: (status: ExitStatus) => void = () => {};
   readonly ended = new Promise<ExitStatus>((resolve) => {
     this.end = resolve;
   });
   readonly listeners: Listener[] = [];
+
+  constructor(id: string) {
+    this.id = id;
+  }
 
   get machineProcess(): MachineProcess {
     const monitor = {
@@ -29,8 +35,9 @@ class PlayedProcess {
       execute: () => Promise.resolve({}),
       close: () => {},
     };
-    const confined = { pid: 0, ended: this.ended, kill: () => this.end(KILLED) };
-    return { confined, monitor, log: { lastWords: () => "" } } as unknown as MachineProcess;
+    const plan = { id: this.id, cgroup: null, root: [] };
+    const confined = { plan, pid: 0, ended: this.ended, kill: () => this.end(KILLED) };
+    return { confined, monitor, log: { lastWords: () => "" }, channelInode: null } as unknown as MachineProcess;
   }
 }
 
@@ -41,8 +48,8 @@ let run: OwnedRun;
 
 test.beforeEach(() => {
   directories = makeDirectories();
-  vmm = new PlayedProcess();
-  disk0 = new PlayedProcess();
+  vmm = new PlayedProcess("vmm");
+  disk0 = new PlayedProcess("disk0");
   run = OwnedRun.claim(directories, { vm: "web1", shutdownGraceMs: 20 });
 });
 test.afterEach(() => directories.remove());
@@ -52,8 +59,9 @@ function machine(onDeviceExit: "stop" | "pause" = "stop"): RunningMachine {
     ["disk0", disk0.machineProcess],
     ["vmm", vmm.machineProcess],
   ]);
-  const plan = { vm: "web1", onDeviceExit, shutdownGraceMs: 20 };
-  return new RunningMachine({ plan, verified: {}, run, directories, processes } as unknown as ConstructorParameters<
+  const plan = { vm: "web1", onDeviceExit, shutdownGraceMs: 20, hangDeadlineMs: 10_000 };
+  const kernelLog = new KernelLog();
+  return new RunningMachine({ plan, verified: {}, run, directories, processes, kernelLog } as unknown as ConstructorParameters<
     typeof RunningMachine
   >[0]);
 }
