@@ -6,6 +6,7 @@
         "core/audit_records.cc",
         "core/child.cc",
         "core/clone3.S",
+        "core/confine_threads.cc",
         "core/kvm_probe.cc",
         "core/landlock.cc",
         "core/mounts.cc",

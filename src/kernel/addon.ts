@@ -74,6 +74,19 @@ export interface SpawnResult {
   readonly killed: number;
 }
 
+/** How confining this process ended. When `failed`, some threads may be confined and others not: it must not go on. */
+export interface ConfineResult {
+  readonly failed: boolean;
+  /** The call that failed; null when operation `operation` did. */
+  readonly call: string | null;
+  readonly operation: number;
+  /** errno; 0 when a call succeeded that was expected to fail. */
+  readonly error: number;
+  readonly tid: number;
+  /** How many threads were confined. */
+  readonly threads: number;
+}
+
 /** Both null when the process was not our child, so that its status went elsewhere. */
 export interface ExitStatus {
   readonly exitCode: number | null;
@@ -90,6 +103,8 @@ export interface SystemError extends Error {
 /** The addon. One named-options object per call; fds are plain numbers that the caller owns. */
 export interface Addon {
   spawnConfined(request: SpawnRequest): Promise<SpawnResult>;
+  /** Performs the operations in every thread of this process; the seccomp filter once, for all. For the main thread only. */
+  confineSelf(options: { operations: readonly ChildOperation[] }): ConfineResult;
   waitExit(options: { pidfd: number; keepAlive: boolean }): Promise<ExitStatus>;
   openPidfd(options: { pid: number }): number;
   sendSignal(options: { pidfd: number; signal: number }): void;

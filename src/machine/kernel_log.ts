@@ -34,6 +34,7 @@ export class KernelLog {
   readonly #timer: NodeJS.Timeout;
   readonly #calls = new Map<number, number>();
   readonly #faults = new Map<number, RecordedFault>();
+  #closed = false;
 
   constructor() {
     this.#sources = [openKernelMessages, openAudit].flatMap((open) => openIfPermitted(open));
@@ -52,12 +53,16 @@ export class KernelLog {
     return this.#faults.get(pid) ?? null;
   }
 
+  /** A second call does nothing. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     clearInterval(this.#timer);
     for (const fd of this.#sources) closeSync(fd);
   }
 
   #drain(): void {
+    if (this.#closed) return;
     for (const fd of this.#sources) for (const text of readRecords(fd)) this.#take(text);
   }
 

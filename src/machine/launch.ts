@@ -200,14 +200,14 @@ class Launch {
     // The VMM answers while the kernel is read.
     const deviceTree = verifyDeviceTree(this.#processOf(VMM_ID).monitor, plan.vm);
     const [reading] = await Promise.all([Promise.resolve().then(() => verifyMachine(plan, started)), deviceTree]);
-    return { schemaVersion: 1, vm: plan.vm, state: "starting", ...describeReading(reading, started) };
+    return { schemaVersion: 1, vm: plan.vm, state: "starting", launcher: null, ...describeReading(reading, started) };
   }
 
   async #continue(verified: Inspection): Promise<RunningMachine> {
-    const { plan } = this.#prepared;
+    const { plan, launcherFilter } = this.#prepared;
     const { directories } = this.#request;
-    const parts = { plan, verified, run: this.#run, directories, processes: this.#processes, kernelLog: this.#kernelLog };
-    const machine = new RunningMachine(parts);
+    const held = { run: this.#run, processes: this.#processes, kernelLog: this.#kernelLog };
+    const machine = new RunningMachine({ plan, verified, directories, launcherFilter, ...held });
     try {
       await this.#processOf(VMM_ID).monitor.execute("cont");
       this.#run.update({ state: "running" });

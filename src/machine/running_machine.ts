@@ -24,6 +24,8 @@ interface MachineParts {
   readonly processes: ReadonlyMap<string, MachineProcess>;
   /** Closed with the machine. */
   readonly kernelLog: KernelLog;
+  /** The array of struct sock_filter that the plan's `launcher` names. */
+  readonly launcherFilter: Buffer;
 }
 
 /** A VM whose guest runs. Supervises until its end, then leaves nothing behind. */
@@ -66,6 +68,18 @@ export class RunningMachine {
   /** Pids by process id, as the launcher's /proc shows them. */
   get pids(): ReadonlyMap<string, number> {
     return new Map([...this.#parts.processes].map(([id, process]) => [id, process.confined.pid]));
+  }
+
+  /** What confineLauncher loads. */
+  get launcherFilter(): Buffer {
+    return this.#parts.launcherFilter;
+  }
+
+  /** Puts on record that the launcher is confined, for whoever inspects it. */
+  noteConfined(): void {
+    this.#parts.run.update({ launcherConfined: true });
+    const { capabilities } = this.plan.launcher;
+    logEvent(this.#parts.directories, { event: "launcher-confined", vm: this.plan.vm, capabilities });
   }
 
   /**
