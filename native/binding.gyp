@@ -3,8 +3,10 @@
     {
       "target_name": "bulkhead",
       "sources": [
+        "core/audit_records.cc",
         "core/child.cc",
         "core/clone3.S",
+        "core/confine_threads.cc",
         "core/kvm_probe.cc",
         "core/landlock.cc",
         "core/mounts.cc",
@@ -12,6 +14,7 @@
         "core/open_files.cc",
         "core/session.cc",
         "core/seccomp_filters.cc",
+        "core/socket_diag.cc",
         "core/spawn_confined.cc",
         "addon/addon.cc",
         "addon/files.cc",

@@ -2,6 +2,7 @@
 export * from "./errors/index.js";
 export { type HostFacts, probeHost } from "./host/index.js";
 export {
+  confineLauncher,
   describeInspection,
   type Ending,
   type InspectedProcess,

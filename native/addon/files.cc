@@ -2,10 +2,14 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "audit_records.h"
 #include "glue.h"
 #include "open_files.h"
+#include "socket_diag.h"
+#include "unique_fd.h"
 
 namespace bulkhead {
 namespace {
@@ -40,6 +44,29 @@ Napi::Value make_pipe_pair(const Napi::CallbackInfo& info) {
   return pair_of(info.Env(), ends);
 }
 
+Napi::Value connect_datagram(const Napi::CallbackInfo& info) {
+  const std::string path = get_string(options_of(info), "path");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) throw kernel_error(info.Env(), "connect", ENAMETOOLONG);
+  path.copy(address.sun_path, path.size());
+  UniqueFd socket_fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket_fd) throw kernel_error(info.Env(), "socket", errno);
+  if (connect(socket_fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    throw kernel_error(info.Env(), "connect", errno);
+  return Napi::Number::New(info.Env(), socket_fd.release());
+}
+
+Napi::Value socket_diag(const Napi::CallbackInfo& info) { return number_or_throw(info.Env(), open_socket_diag()); }
+
+Napi::Value audit_records(const Napi::CallbackInfo& info) { return number_or_throw(info.Env(), open_audit_records()); }
+
+Napi::Value unread(const Napi::CallbackInfo& info) {
+  const Napi::Object options = options_of(info);
+  return number_or_throw(info.Env(),
+                         unread_bytes(get_int(options, "fd"), static_cast<std::uint32_t>(get_number(options, "inode"))));
+}
+
 // Exclusive lock of the open file description, released with its last fd, a killed launcher's included. Returns whether
 // it was taken; never waits.
 Napi::Value try_lock(const Napi::CallbackInfo& info) {
@@ -56,6 +83,10 @@ void export_files(Napi::Env env, Napi::Object exports) {
   exports.Set("openTap", Napi::Function::New(env, open_existing_tap));
   exports.Set("socketPair", Napi::Function::New(env, make_socket_pair));
   exports.Set("pipePair", Napi::Function::New(env, make_pipe_pair));
+  exports.Set("connectDatagram", Napi::Function::New(env, connect_datagram));
+  exports.Set("openSocketDiag", Napi::Function::New(env, socket_diag));
+  exports.Set("unreadBytes", Napi::Function::New(env, unread));
+  exports.Set("openAuditRecords", Napi::Function::New(env, audit_records));
   exports.Set("tryLock", Napi::Function::New(env, try_lock));
 }
 

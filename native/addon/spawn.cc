@@ -1,4 +1,4 @@
-// spawnConfined: reads the request, runs it on a thread of its own, answers by promise.
+// spawnConfined: reads the request, runs it on a thread of its own, answers by promise. confineSelf: the same for this process.
 #include "spawn_confined.h"
 
 #include <array>
@@ -7,6 +7,7 @@
 #include <system_error>
 #include <thread>
 
+#include "confine_threads.h"
 #include "glue.h"
 
 namespace bulkhead {
@@ -134,8 +135,31 @@ Napi::Value spawn(const Napi::CallbackInfo& info) {
   return deferred->Promise();
 }
 
+Napi::Value confine_self(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Napi::Object options = options_of(info);
+  Request request;
+  std::vector<ChildOperation> operations;
+  const Napi::Array listed = get_array(options, "operations");
+  for (std::uint32_t index = 0; index < listed.Length(); ++index) {
+    operations.push_back(read_operation(listed.Get(index).As<Napi::Object>(), request));
+  }
+  const ThreadsResult result = confine_threads(operations);
+  Napi::Object description = Napi::Object::New(env);
+  description.Set("failed", result.failed);
+  description.Set("call", result.call == nullptr ? env.Null() : Napi::String::New(env, result.call));
+  description.Set("operation", Napi::Number::New(env, result.operation));
+  description.Set("error", result.error);
+  description.Set("tid", result.tid);
+  description.Set("threads", result.threads);
+  return description;
+}
+
 }  // namespace
 
-void export_spawn(Napi::Env env, Napi::Object exports) { exports.Set("spawnConfined", Napi::Function::New(env, spawn)); }
+void export_spawn(Napi::Env env, Napi::Object exports) {
+  exports.Set("spawnConfined", Napi::Function::New(env, spawn));
+  exports.Set("confineSelf", Napi::Function::New(env, confine_self));
+}
 
 }  // namespace bulkhead

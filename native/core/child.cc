@@ -213,6 +213,15 @@ bool is_expectation(Step step) {
 
 }  // namespace
 
+int perform_alone(const ChildOperation& operation) {
+  if (operation.step == Step::exec || operation.step == Step::close_other_fds) return ENOSYS;
+  bool expectation_failed = false;
+  const long result = perform(operation, ChildProgram{}, expectation_failed);
+  const bool failed = is_expectation(operation.step) ? expectation_failed : result < 0;
+  if (!failed) return -1;
+  return result < 0 ? static_cast<int>(-result) : 0;
+}
+
 void run_child(const ChildProgram& program) {
   // A launcher that is killed now must not leave a child that waits for ever. The end of the go pipe tells, unless a child
   // cloned at the same moment holds a copy of its other end; then the death signal does.

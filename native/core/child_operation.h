@@ -69,6 +69,11 @@ struct ChildProgram {
   std::uint32_t* progress;  // Index of the operation under way; tells the parent where a killed child died.
 };
 
+// Performs one operation in the calling thread, for a process that confines itself; not exec and not close_other_fds, which
+// belong to a child. Raw system calls only: fit for a signal handler. Returns -1 when it did its work, else the errno; for
+// an expect_* operation that was not met the errno that was observed, 0 for success.
+int perform_alone(const ChildOperation& operation);
+
 // Runs in the child. Never returns to its caller: exec or exit.
 [[noreturn]] void run_child(const ChildProgram& program);
 

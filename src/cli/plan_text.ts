@@ -4,7 +4,7 @@ import { LAYERS } from "../spec/index.js";
 /** A plan for people: one block per process, then the layers that fall short. */
 export function describePlan(plan: LaunchPlan): string {
   const head = `VM ${plan.vm}: ${plan.machine.accel} (${plan.machine.accelWhy}), ${plan.machine.memoryBytes >> 20} MiB, ${plan.machine.cpus} CPU\n`;
-  return [head, ...plan.processes.map(describeProcess), describeShortfalls(plan)].join("\n");
+  return [head, ...plan.processes.map(describeProcess), describeLauncher(plan.launcher), describeShortfalls(plan)].join("\n");
 }
 
 function describeProcess(process: ProcessPlan): string {
@@ -20,6 +20,17 @@ function describeProcess(process: ProcessPlan): string {
     `  landlock    ${process.landlock === null ? "none" : process.landlock.rules.map((rule) => rule.path).join(" ")}`,
     `  cgroup      ${process.cgroup?.path ?? "none"}`,
     ...process.monitor.map((command) => `  attach      ${command.execute} ${JSON.stringify(command.arguments ?? {})}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** What `bulkhead run` keeps once the guest runs. */
+function describeLauncher({ capabilities, seccomp, landlock }: LaunchPlan["launcher"]): string {
+  const lines = [
+    "launcher, once the guest runs",
+    `  capabilities ${capabilities.join(" ") || "none"}`,
+    `  seccomp     ${seccomp.run.length} syscalls, ${seccomp.instructions} instructions`,
+    `  landlock    ${landlock === null ? "none" : landlock.rules.map((rule) => rule.path).join(" ")}`,
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type LaunchRequest, launch, type RunningMachine } from "../machine/index.js";
+import { confineLauncher, type LaunchRequest, launch, type RunningMachine } from "../machine/index.js";
 import { escapeControls } from "../text/index.js";
 import { readPlanRequest } from "./installation.js";
 
@@ -12,6 +12,7 @@ export function addRun(program: Command): void {
     .description("Launch a VM, every process confined and verified, and supervise it in the foreground.")
     .argument("<file>", "VM file, or - for standard input")
     .option("--host-file <file>", "host file to use instead of /etc/bulkhead/host.yaml")
+    .option("--keep-privileges", "do not confine the launcher once the guest runs")
     .option("-v, --verbose", "print each step of the launch and what the processes log")
     .addHelpText(
       "after",
@@ -19,13 +20,14 @@ export function addRun(program: Command): void {
         "Exit codes: 0 the guest shut down, 2 bad input, 3 this host cannot, 4 a device died, 5 an intrusion signal.\n" +
         "\nExamples:\n  bulkhead run web1.yaml\n  bulkhead run --verbose web1.yaml 2>launch.log",
     )
-    .action(async (file: string, options: { hostFile?: string; verbose?: boolean }) => {
+    .action(async (file: string, options: RunOptions) => {
       const interruption = new AbortController();
       const interrupt = (): void => interruption.abort();
       for (const signal of ENDING_SIGNALS) process.on(signal, interrupt);
       const machine = await launch({ ...(await buildRequest(file, options)), signal: interruption.signal });
       for (const signal of ENDING_SIGNALS) process.off(signal, interrupt);
       const release = forwardSignals(machine);
+      if (options.keepPrivileges !== true) await confineOrEnd(machine);
       const ending = await machine.ended;
       release();
       process.stderr.write(`bulkhead: VM "${machine.plan.vm}" ended: ${escapeControls(ending.detail)}\n`);
@@ -33,7 +35,24 @@ export function addRun(program: Command): void {
     });
 }
 
-async function buildRequest(file: string, options: { hostFile?: string; verbose?: boolean }): Promise<LaunchRequest> {
+interface RunOptions {
+  readonly hostFile?: string;
+  readonly verbose?: boolean;
+  readonly keepPrivileges?: boolean;
+}
+
+/** A launcher that cannot give its privileges up does not supervise with them. */
+async function confineOrEnd(machine: RunningMachine): Promise<void> {
+  try {
+    confineLauncher(machine);
+  } catch (error) {
+    machine.kill();
+    await machine.ended;
+    throw error;
+  }
+}
+
+async function buildRequest(file: string, options: RunOptions): Promise<LaunchRequest> {
   const request = await readPlanRequest(file, options);
   const progress = (line: string): void => {
     if (options.verbose === true) process.stderr.write(`${line}\n`);

@@ -83,6 +83,19 @@ export interface SpawnResult {
   readonly killed: number;
 }
 
+/** How confining this process ended. When `failed`, some threads may be confined and others not: it must not go on. */
+export interface ConfineResult {
+  readonly failed: boolean;
+  /** The call that failed; null when operation `operation` did. */
+  readonly call: string | null;
+  readonly operation: number;
+  /** errno; 0 when a call succeeded that was expected to fail. */
+  readonly error: number;
+  readonly tid: number;
+  /** How many threads were confined. */
+  readonly threads: number;
+}
+
 /** Both null when the process was not our child, so that its status went elsewhere. */
 export interface ExitStatus {
   readonly exitCode: number | null;
@@ -106,6 +119,8 @@ export interface Addon {
   /** Starts to make a network namespace and returns the socket that it will come by, which the caller closes. */
   beginNetworkNamespace(): number;
   spawnConfined(request: SpawnRequest): Promise<SpawnResult>;
+  /** Performs the operations in every thread of this process; the seccomp filter once, for all. For the main thread only. */
+  confineSelf(options: { operations: readonly ChildOperation[] }): ConfineResult;
   waitExit(options: { pidfd: number; keepAlive: boolean }): Promise<ExitStatus>;
   openPidfd(options: { pid: number }): number;
   sendSignal(options: { pidfd: number; signal: number }): void;
@@ -125,6 +140,14 @@ export interface Addon {
   openTap(options: { name: string }): number;
   socketPair(): [number, number];
   pipePair(): [number, number];
+  /** A non-blocking datagram socket, connected to the one at `path`: at most 107 bytes, sun_path of unix(7). */
+  connectDatagram(options: { path: string }): number;
+  /** A non-blocking netlink socket on which the kernel's records of seccomp's kills arrive. */
+  openAuditRecords(): number;
+  /** A netlink socket for questions about the UNIX sockets of this network namespace. */
+  openSocketDiag(): number;
+  /** Bytes that wait unread in the UNIX stream socket of this inode, whoever holds it; `fd` is of openSocketDiag. ENOENT: nobody does. */
+  unreadBytes(options: { fd: number; inode: number }): number;
   tryLock(options: { fd: number }): boolean;
   cloneTreeReadOnly(options: { path: string }): number;
   makeTmpfs(options: { sizeBytes: number }): number;

@@ -4,6 +4,7 @@ export {
   answerOf,
   type ChildOperation,
   type ChildStep,
+  type ConfineResult,
   type ExitStatus,
   isSystemError,
   type NativeSession,

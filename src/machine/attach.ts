@@ -1,13 +1,14 @@
 import { MachineError } from "../errors/index.js";
-import { describeExit } from "./ending.js";
+import { explainDeath } from "./death_cause.js";
+import type { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 
 /**
  * Waits until every process answers on its monitor, and attaches its backends. All at once: the VMM's proxies wait for
  * the devices, which exist only after their own commands ran. A process that dies meanwhile ends the wait.
  */
-export async function attachAll(processes: readonly MachineProcess[]): Promise<void> {
-  await Promise.all(processes.map((process) => Promise.race([attach(process), reportDeath(process)])));
+export async function attachAll(processes: readonly MachineProcess[], kernelLog: KernelLog): Promise<void> {
+  await Promise.all(processes.map((process) => Promise.race([attach(process), reportDeath(process, kernelLog)])));
 }
 
 async function attach(process: MachineProcess): Promise<void> {
@@ -28,16 +29,17 @@ async function attach(process: MachineProcess): Promise<void> {
 /** A process whose monitor closed shows as ended within this time, in ms. */
 const DEATH_SHOWS_MS = 200;
 
-async function reportDeath(process: MachineProcess): Promise<never> {
+async function reportDeath(process: MachineProcess, kernelLog: KernelLog): Promise<never> {
   const status = await process.confined.ended;
   // Its last words may still be in the pipe.
   await new Promise((resolve) => setImmediate(resolve));
+  const cause = await explainDeath(process.confined, status, kernelLog);
   const words = process.log.lastWords();
   const { id } = process.confined.plan;
   throw new MachineError({
     code: "process-died",
     tried: `Cannot bring up process "${id}"`,
     subject: id,
-    answer: `it died of ${describeExit(status)}${words === "" ? "" : ` and said: ${words}`}`,
+    answer: `it died of ${cause.words}${words === "" ? "" : ` and said: ${words}`}`,
   });
 }

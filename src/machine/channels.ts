@@ -16,6 +16,13 @@ export interface ProcessFds {
   readonly serial: number | null;
 }
 
+/** Inode of a device's own end of its channel; null for the VMM, which has the other end of each. */
+export function channelInodeOf(plan: ProcessPlan, fds: ProcessFds): number | null {
+  const own = fds.held.find(({ plan: { source } }) => source.from === "channel" && source.device === plan.id);
+  // Held as `dev:ino`.
+  return own === undefined ? null : Number(own.inode.split(":")[1]);
+}
+
 /** Makes all fds of a VM: one channel per device, one monitor and one log per process, the serial console. */
 export class MachineFds {
   readonly #channels = new Map<string, [number, number]>();

@@ -46,6 +46,15 @@ function strayProcesses(record: RunRecord, uids: ReadonlySet<number>): ProcessId
   return [...byUid, ...byGroup].flatMap((pid) => identifyProcess(pid) ?? []);
 }
 
+/** A confined launcher opens no pidfd (EPERM): it has killed its processes by those it holds, and strays with their cgroup. */
+function killUnlessConfined(process: ProcessIdentity): void {
+  try {
+    signalProcess(process, SIGKILL);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") throw error;
+  }
+}
+
 /** Ends every process of a run and gives back all that it holds on the host, in the order in which things hold each other. */
 async function clear(directories: Directories, record: RunRecord): Promise<void> {
   // The reservations alone say whose a uid is: one that the record names may have passed on to another VM.
@@ -54,7 +63,7 @@ async function clear(directories: Directories, record: RunRecord): Promise<void>
   const recorded = record.bootId === bootId() ? record.processes : [];
   if (record.cgroup !== null) killCgroup(record.cgroup);
   const processes = [...recorded, ...strayProcesses(record, new Set(uids))];
-  for (const process of processes) signalProcess(process, SIGKILL);
+  for (const process of processes.filter(isAlive)) killUnlessConfined(process);
   const deadline = Date.now() + DEATH_DEADLINE_MS;
   while (processes.some(isAlive) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, DEATH_POLL_MS));
   if (record.cgroup !== null) await removeCgroup(record.cgroup);

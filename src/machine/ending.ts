@@ -1,9 +1,18 @@
 import { EXIT, type ExitCode } from "../errors/index.js";
 import type { ExitStatus } from "../kernel/index.js";
+import type { DeathCause } from "./death_cause.js";
 
 /** How a VM ended. */
 export interface Ending {
-  readonly reason: "guest-shutdown" | "stopped" | "device-died" | "watchdog" | "vmm-died" | "intrusion";
+  readonly reason:
+    | "guest-shutdown"
+    | "stopped"
+    | "device-died"
+    | "device-hung"
+    | "watchdog"
+    | "vmm-died"
+    | "vmm-hung"
+    | "intrusion";
   /** Process that caused it; null for an orderly end. */
   readonly process: string | null;
   /** One sentence for a person. */
@@ -36,10 +45,14 @@ export function describeExit(status: ExitStatus): string {
   return status.signal === SIGSYS ? `${name} (a call that its seccomp filter refuses)` : name;
 }
 
-export function endingOfDeath(process: string, role: "device" | "vmm", facts: { status: ExitStatus; lastWords: string }): Ending {
+export function endingOfDeath(
+  process: string,
+  role: "device" | "vmm",
+  facts: { readonly cause: Pick<DeathCause, "words" | "intrusion">; readonly lastWords: string },
+): Ending {
   const words = facts.lastWords === "" ? "" : `; its last words: ${facts.lastWords}`;
-  const detail = `process "${process}" died of ${describeExit(facts.status)}${words}`;
-  if (facts.status.signal === SIGSYS) return { reason: "intrusion", process, detail, exitCode: EXIT.intrusion };
+  const detail = `process "${process}" died of ${facts.cause.words}${words}`;
+  if (facts.cause.intrusion) return { reason: "intrusion", process, detail, exitCode: EXIT.intrusion };
   if (role === "device") return { reason: "device-died", process, detail, exitCode: EXIT.deviceDied };
   return { reason: "vmm-died", process, detail, exitCode: EXIT.hostCannot };
 }
@@ -48,4 +61,11 @@ export function endingOfDeath(process: string, role: "device" | "vmm", facts: { 
 export function endingOfExpiry(process: string): Ending {
   const detail = `the watchdog "${process}" expired: the guest did not reset it in time`;
   return { reason: "watchdog", process, detail, exitCode: EXIT.deviceDied };
+}
+
+/** The end that a process brings about which was killed because it made no progress. */
+export function endingOfHang(process: string, role: "device" | "vmm", hang: { silentMs: number; detail: string }): Ending {
+  const detail = `process "${process}" made no progress for ${hang.silentMs} ms and was killed: it ${hang.detail}`;
+  if (role === "device") return { reason: "device-hung", process, detail, exitCode: EXIT.deviceDied };
+  return { reason: "vmm-hung", process, detail, exitCode: EXIT.hostCannot };
 }

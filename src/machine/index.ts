@@ -1,4 +1,5 @@
 export { type CleanupReport, collectGarbage, endOrphan, endOrphans, signalProcess } from "./cleanup.js";
+export { confineLauncher } from "./confine_launcher.js";
 export type { Ending } from "./ending.js";
 export { describeExit } from "./ending.js";
 export { type FileRequest, type OpenedFile, openTenantFile } from "./image.js";

@@ -10,6 +10,7 @@ import {
 import type { Layer } from "../spec/index.js";
 import type { KnownRun } from "../state/index.js";
 import { readEvidence } from "./evidence.js";
+import { type InspectedLauncher, inspectLauncher } from "./inspect_launcher.js";
 
 /** What `bulkhead inspect --json` prints: every `observed` read from the kernel now. */
 export interface Inspection {
@@ -17,6 +18,8 @@ export interface Inspection {
   readonly vm: string;
   readonly state: string;
   readonly processes: readonly InspectedProcess[];
+  /** null while the VM starts, and when its launcher is dead. */
+  readonly launcher: InspectedLauncher | null;
   /** Where the VM differs from its plan; empty for a VM that is what it should be. */
   readonly differences: readonly Difference[];
 }
@@ -46,8 +49,10 @@ export function inspectRun(run: KnownRun): Inspection {
   const ended = missing.map(({ id, pid }): Difference => {
     return { process: id, pid, layer: "namespaces", planned: "running", observed: "ended" };
   });
-  const reading = { observed, filters, differences: [...differences, ...ended] };
-  return { schemaVersion: 1, vm: plan.vm, state: run.state, ...describeReading(reading, started) };
+  const own = inspectLauncher(run, plan);
+  const reading = { observed, filters, differences: [...differences, ...ended, ...own.differences] };
+  const { launcher } = own;
+  return { schemaVersion: 1, vm: plan.vm, state: run.state, launcher, ...describeReading(reading, started) };
 }
 
 /** A reading of a VM, process by process and layer by layer. */

@@ -25,11 +25,19 @@ export function describeInspection(inspection: Inspection): string {
     formatTable([heading, ...counts, ["filter by", ...generators], ...rows]) + describeShortfalls(inspection),
     `What each process was given beside /dev/null, its log and its monitor:\n${given.join("\n")}\n`,
   ];
+  if (inspection.launcher !== null) sections.push(describeLauncher(inspection.launcher));
   if (differences.length > 0) {
     const lines = differences.map((one) => `  ${one.process}, ${one.layer}: planned ${one.planned}, observed ${one.observed}`);
     sections.push(`It differs from its plan:\n${lines.join("\n")}\n`);
   }
   return escapeControls(sections.join("\n"));
+}
+
+function describeLauncher({ pid, threads, confined, planned }: NonNullable<Inspection["launcher"]>): string {
+  const of = `Launcher (pid ${pid}, ${threads} threads)`;
+  if (!confined) return `${of}: not confined; the program that runs it keeps what it has\n`;
+  const paths = planned.landlock === null ? "" : ", a Landlock domain";
+  return `${of}: capabilities ${planned.capabilities.join(" ") || "none"}, no new privileges, ${planned.seccomp.run.length} syscalls${paths}\n`;
 }
 
 /** Why a layer is less than enforced; the same for all processes of a VM unless one differs from its plan. */

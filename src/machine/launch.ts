@@ -5,12 +5,13 @@ import { type AlterSpawn, openSession, prepareRoot, type Session, startProcess, 
 import { VMM_ID } from "../spec/index.js";
 import { identifyProcess, logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
-import { MachineFds, type ProcessFds } from "./channels.js";
+import { channelInodeOf, MachineFds, type ProcessFds } from "./channels.js";
 import { claimCgroup } from "./claim_cgroup.js";
 import { collectGarbage, dismantle } from "./cleanup.js";
 import { verifyDeviceTree } from "./device_tree.js";
 import { keepEvidence } from "./evidence.js";
 import { describeReading, type Inspection } from "./inspect.js";
+import { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 import { orTryModel } from "./model_trial.js";
 import { bootFilesOf, closeTenantFiles, type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
@@ -72,6 +73,8 @@ class Launch {
   readonly #processes = new Map<string, MachineProcess>();
   /** Fds of serial logs and FIFOs that belong to a serial connection, which closes them. */
   readonly #takenOver = new Set<number>();
+  /** Open before the first process starts: records that were written earlier may not be had later. */
+  readonly #kernelLog = new KernelLog();
 
   constructor(request: LaunchRequest, run: OwnedRun, prepared: PreparedPlan) {
     this.#request = request;
@@ -87,13 +90,16 @@ class Launch {
       this.#step("start");
       await this.#start(this.#prepared.plan.processes);
       this.#step("attach");
-      await attachAll([...this.#processes.values()]);
+      await attachAll([...this.#processes.values()], this.#kernelLog);
       this.#step("verify");
       const verified = await this.#verify();
       // From here on each channel has its two peers and nobody else.
       this.#fds.close();
       this.#step("continue");
       return await this.#continue(verified);
+    } catch (error) {
+      this.#kernelLog.close();
+      throw error;
     } finally {
       this.#fds.close();
       // The images went with the fds above.
@@ -106,8 +112,9 @@ class Launch {
     try {
       await this.#prepare();
       await this.#start(this.#prepared.plan.processes.slice(0, 1));
-      await attachAll([...this.#processes.values()]);
+      await attachAll([...this.#processes.values()], this.#kernelLog);
     } finally {
+      this.#kernelLog.close();
       this.#fds.close();
       closeTenantFiles({ ...this.#prepared.files, images: new Map() });
     }
@@ -183,6 +190,7 @@ class Launch {
       confined,
       monitor: new QmpClient(this.#fds.handOver(fds.monitor), plan.id),
       log: new ProcessLog(this.#fds.handOver(fds.log), (line) => this.#request.onLogLine(plan.id, line)),
+      channelInode: channelInodeOf(plan, fds),
     });
     if (fds.serial !== null) this.#connectSerial(plan.id, fds.serial);
   }
@@ -199,13 +207,14 @@ class Launch {
     // The VMM answers while the kernel is read.
     const deviceTree = verifyDeviceTree(this.#processOf(VMM_ID).monitor, plan.vm);
     const [reading] = await Promise.all([Promise.resolve().then(() => verifyMachine(plan, started)), deviceTree]);
-    return { schemaVersion: 1, vm: plan.vm, state: "starting", ...describeReading(reading, started) };
+    return { schemaVersion: 1, vm: plan.vm, state: "starting", launcher: null, ...describeReading(reading, started) };
   }
 
   async #continue(verified: Inspection): Promise<RunningMachine> {
-    const { plan } = this.#prepared;
+    const { plan, launcherFilter } = this.#prepared;
     const { directories } = this.#request;
-    const machine = new RunningMachine({ plan, verified, run: this.#run, directories, processes: this.#processes });
+    const held = { run: this.#run, processes: this.#processes, kernelLog: this.#kernelLog };
+    const machine = new RunningMachine({ plan, verified, directories, launcherFilter, ...held });
     try {
       await this.#processOf(VMM_ID).monitor.execute("cont");
       this.#run.update({ state: "running" });

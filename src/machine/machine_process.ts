@@ -7,4 +7,6 @@ export interface MachineProcess {
   readonly confined: ConfinedProcess;
   readonly monitor: QmpClient;
   readonly log: ProcessLog;
+  /** Inode of its own end of the channel to the VMM, which the launcher does not hold; null for the VMM. */
+  readonly channelInode: number | null;
 }

@@ -1,12 +1,20 @@
 import { closeSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { SpecError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
-import { type Identity, type LaunchPlan, planLaunch } from "../plan/index.js";
+import { type Identity, type LauncherInputs, type LaunchPlan, planLaunch } from "../plan/index.js";
 import { type BootFile, rootsDirectory } from "../sandbox/index.js";
 import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
 import { type Directories, readUidUse, releaseUids, reserveUid } from "../state/index.js";
 import { type FileRequest, imageRootsOf, type OpenedFile, openTenantFile } from "./image.js";
-import { type ResolvedRole, readPolicyFolder, resolveRole } from "./resolved_role.js";
+import {
+  type CompiledRole,
+  compileRole,
+  type PolicyFolder,
+  type ResolvedRole,
+  readPolicyFolder,
+  resolveRole,
+} from "./resolved_role.js";
 import { filesOfLine, openSerialLine, type SerialLine } from "./serial_line.js";
 
 export interface PlanRequest {
@@ -37,7 +45,14 @@ export interface PreparedPlan {
   /** By role: the array of struct sock_filter. */
   readonly filters: ReadonlyMap<string, Buffer>;
   readonly inventories: ReadonlyMap<string, ProgramInventory>;
+  /** Likewise, for the launcher itself. */
+  readonly launcherFilter: Buffer;
 }
+
+/** The role whose policy says what a launcher calls while it supervises; it has no process of its own in a plan. */
+const LAUNCHER_ROLE = "launcher";
+/** The package, from dist/src/machine/: Node loads modules of it when they are first needed. */
+const INSTALLATION = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** Closes all but those fds that another has taken over. */
 export function closeTenantFiles(files: TenantFiles, takenOver: ReadonlySet<number> = new Set()): void {
@@ -46,7 +61,7 @@ export function closeTenantFiles(files: TenantFiles, takenOver: ReadonlySet<numb
     if (file !== null && !takenOver.has(file.fd)) closeSync(file.fd);
 }
 
-/** What the VMM finds in /boot: KERNEL_PATH and INITRD_PATH of the plan. */
+/** Names in /boot: KERNEL_PATH and INITRD_PATH of the plan. */
 export function bootFilesOf(files: TenantFiles): BootFile[] {
   const named = [
     { name: "kernel", file: files.kernel },
@@ -63,7 +78,9 @@ export async function preparePlan(request: PlanRequest, onReserved: (uids: reado
   const { spec, hostConfig } = request;
   checkAgainstHost(spec, hostConfig);
   const facts = probeHost({ skipKvm: spec.machine.accel === "tcg" });
-  const roles = await resolveRoles(request);
+  const folder = readPolicyFolder(request.policyFolder);
+  const roles = await resolveRoles(request, folder);
+  const launcher = await compileRole(request, LAUNCHER_ROLE, folder);
   const files = openTenantFiles(spec, hostConfig);
   try {
     const identities = drawIdentities(request, onReserved);
@@ -75,6 +92,7 @@ export async function preparePlan(request: PlanRequest, onReserved: (uids: reado
       identities,
       images: new Map([...files.images].map(([id, file]) => [id, file.facts])),
       bootFiles: files.kernel === null ? null : { kernel: files.kernel.facts.path, initrd: files.initrd?.facts.path ?? null },
+      launcher: launcherInputs(request, launcher),
       rootsDirectory: rootsDirectory(request.directories.cache),
     });
     return {
@@ -83,6 +101,7 @@ export async function preparePlan(request: PlanRequest, onReserved: (uids: reado
       files,
       filters: new Map([...roles].map(([role, known]) => [role, known.filter])),
       inventories: new Map([...roles].map(([role, known]) => [role, known.inputs.inventory])),
+      launcherFilter: Buffer.from(launcher.filter.base64, "base64"),
     };
   } catch (error) {
     closeTenantFiles(files);
@@ -104,10 +123,15 @@ export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
   }
 }
 
-async function resolveRoles(request: PlanRequest): Promise<Map<string, ResolvedRole>> {
+function launcherInputs({ directories }: PlanRequest, { policy, filter }: CompiledRole): LauncherInputs {
+  const { run, log, cache } = directories;
+  const { base64: _, ...facts } = filter;
+  return { policy, filter: facts, places: { run, log, cache, installation: INSTALLATION } };
+}
+
+async function resolveRoles(request: PlanRequest, folder: PolicyFolder): Promise<Map<string, ResolvedRole>> {
   const roles = new Map<string, ResolvedRole>();
   const names = [...new Set(request.spec.devices.map((device) => device.role)), VMM_ID];
-  const folder = readPolicyFolder(request.policyFolder);
   for (const role of names) roles.set(role, await resolveRole(request, role, folder));
   if (request.anyModel !== true) await requireModels(request, roles);
   return roles;

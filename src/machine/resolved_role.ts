@@ -13,7 +13,8 @@ export interface ResolvedRole {
   readonly filter: Buffer;
 }
 
-interface CompiledRole {
+/** A role's policy and its filter as it is kept, base64. */
+export interface CompiledRole {
   readonly policy: ResolvedPolicy;
   readonly filter: FilterFacts & { readonly base64: string };
 }
@@ -27,7 +28,7 @@ export async function resolveRole(request: PlanRequest, role: string, folder: Po
 }
 
 /** The rooms that read policies and compile filters are loaded only when these files have not been seen before. */
-async function compileRole(request: PlanRequest, role: string, folder: PolicyFolder): Promise<CompiledRole> {
+export async function compileRole(request: PlanRequest, role: string, folder: PolicyFolder): Promise<CompiledRole> {
   const store = new ContentCache(request.directories.cache);
   const content = JSON.stringify([role, findLibseccomp().identity, folder]);
   const kept = store.get("role", content) as CompiledRole | undefined;

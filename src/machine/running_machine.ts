@@ -4,8 +4,11 @@ import type { LaunchPlan } from "../plan/index.js";
 import { VMM_ID, type WatchdogAction } from "../spec/index.js";
 import { type Directories, logEvent, type OwnedRun } from "../state/index.js";
 import { dismantle } from "./cleanup.js";
-import { type Ending, endingOfDeath, endingOfExpiry } from "./ending.js";
+import { explainDeath } from "./death_cause.js";
+import { type Ending, endingOfDeath, endingOfExpiry, endingOfHang } from "./ending.js";
+import { type Hang, HangWatch } from "./hang_watch.js";
 import type { Inspection } from "./inspect.js";
+import type { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 import { actOnExpiry, onExpiry } from "./watchdog.js";
 
@@ -23,6 +26,10 @@ interface MachineParts {
   readonly run: OwnedRun;
   readonly directories: Directories;
   readonly processes: ReadonlyMap<string, MachineProcess>;
+  /** Closed with the machine. */
+  readonly kernelLog: KernelLog;
+  /** The array of struct sock_filter that the plan's `launcher` names. */
+  readonly launcherFilter: Buffer;
 }
 
 /** A VM whose guest runs. Supervises until its end, then leaves nothing behind. */
@@ -34,6 +41,9 @@ export class RunningMachine {
   readonly ended: Promise<Ending>;
   readonly #parts: MachineParts;
   readonly #settle: (ending: Ending) => void;
+  readonly #watch: HangWatch;
+  readonly #hangs = new Map<string, Hang>();
+  readonly #judgements: Promise<Ending>[] = [];
   #stopping = false;
   #cause: Ending | undefined;
   #intrusion: Ending | undefined;
@@ -53,16 +63,30 @@ export class RunningMachine {
       // `guest` is false for our own quit: qapi/run-state.json.
       if (event.event === "SHUTDOWN" && event.data["guest"] === true) this.#guestShutDown = true;
     });
-    for (const [id, process] of parts.processes) {
-      void process.confined.ended.then((status) => this.#onDeath(id, status));
-      const action = process.confined.plan.onWatchdog;
-      if (action !== undefined) onExpiry(process.monitor, () => void this.#onWatchdog(id, action));
+    this.#watch = new HangWatch({ deadlineMs: parts.plan.hangDeadlineMs, onHang: (hang) => this.#onHang(hang) });
+    for (const [id, { confined, monitor, channelInode }] of parts.processes) {
+      this.#watch.add({ id, pid: confined.pid, monitor, channelInode });
+      void confined.ended.then((status) => this.#onDeath(id, status));
+      const action = confined.plan.onWatchdog;
+      if (action !== undefined) onExpiry(monitor, () => void this.#onWatchdog(id, action));
     }
   }
 
   /** Pids by process id, as the launcher's /proc shows them. */
   get pids(): ReadonlyMap<string, number> {
     return new Map([...this.#parts.processes].map(([id, process]) => [id, process.confined.pid]));
+  }
+
+  /** What confineLauncher loads. */
+  get launcherFilter(): Buffer {
+    return this.#parts.launcherFilter;
+  }
+
+  /** Puts on record that the launcher is confined, for whoever inspects it. */
+  noteConfined(): void {
+    this.#parts.run.update({ launcherConfined: true });
+    const { capabilities } = this.plan.launcher;
+    logEvent(this.#parts.directories, { event: "launcher-confined", vm: this.plan.vm, capabilities });
   }
 
   /**
@@ -72,6 +96,7 @@ export class RunningMachine {
   async stop(): Promise<void> {
     if (this.#stopping) return this.kill();
     this.#stopping = true;
+    this.#watch.stop();
     this.#parts.run.update({ state: "stopping" });
     logEvent(this.#parts.directories, { event: "stop", vm: this.plan.vm });
     for (const [command, graceMs] of [
@@ -88,6 +113,7 @@ export class RunningMachine {
   /** Ends the VM at once. */
   kill(): void {
     this.#stopping = true;
+    this.#watch.stop();
     for (const process of this.#parts.processes.values()) process.confined.kill();
   }
 
@@ -100,24 +126,46 @@ export class RunningMachine {
   async #onDeath(id: string, status: ExitStatus): Promise<void> {
     const process = this.#parts.processes.get(id);
     if (process === undefined) return;
-    const death = endingOfDeath(id, id === VMM_ID ? "vmm" : "device", { status, lastWords: process.log.lastWords() });
+    this.#watch.remove(id);
+    const judging = this.#judge(process, status);
+    this.#judgements.push(judging);
+    const death = await judging;
     // Before everything else: neither a stop nor a shutdown, which a guest can ask for, may hide a refused call.
-    if (death.reason === "intrusion") {
-      this.#intrusion ??= death;
-      this.#log("intrusion", death);
-      return this.#decide(death);
-    }
+    if (death.reason === "intrusion") return this.#decide(death);
     if (id === VMM_ID) return this.#decide(this.#endingOfVmm(death, status));
+    const hung = this.#hangs.has(id);
     // Devices follow a VMM that ends, and may be seen first.
-    if (this.#stopping || (await endsWithin(this.#vmm.confined.ended, FOLLOW_GRACE_MS))) return;
-    this.#log("death", death);
+    if (this.#stopping || (!hung && (await endsWithin(this.#vmm.confined.ended, FOLLOW_GRACE_MS)))) return;
+    if (!hung) this.#logDeath(id, death);
     if (this.plan.onDeviceExit === "pause") return this.#pause(death);
     this.#decide(death);
   }
 
-  #log(event: "intrusion" | "death", ending: Ending): void {
-    const { process, detail } = ending;
-    logEvent(this.#parts.directories, { event, vm: this.plan.vm, process, detail });
+  async #judge({ confined, log }: MachineProcess, status: ExitStatus): Promise<Ending> {
+    const { id } = confined.plan;
+    const role = id === VMM_ID ? "vmm" : "device";
+    const hang = this.#hangs.get(id);
+    const cause = await explainDeath(confined, status, this.#parts.kernelLog);
+    const death = endingOfDeath(id, role, { cause, lastWords: log.lastWords() });
+    if (death.reason === "intrusion") {
+      this.#intrusion ??= death;
+      const { detail } = death;
+      logEvent(this.#parts.directories, { event: "intrusion", vm: this.plan.vm, process: id, detail, syscall: cause.syscall });
+      return death;
+    }
+    return hang === undefined ? death : endingOfHang(id, role, hang);
+  }
+
+  /** Killed first: the VMM's monitor may be blocked for as long as a stopped device holds a virtual CPU. */
+  #onHang(hang: Hang): void {
+    this.#hangs.set(hang.process, hang);
+    const { process, detail, silentMs } = hang;
+    logEvent(this.#parts.directories, { event: "hang", vm: this.plan.vm, process, detail: `"${process}" ${detail}`, silentMs });
+    this.#parts.processes.get(process)?.confined.kill();
+  }
+
+  #logDeath(process: string, { detail }: Ending): void {
+    logEvent(this.#parts.directories, { event: "death", vm: this.plan.vm, process, detail });
   }
 
   #endingOfVmm(death: Ending, status: ExitStatus): Ending {
@@ -125,16 +173,19 @@ export class RunningMachine {
       return { reason: "guest-shutdown", process: null, detail: "the guest shut down", exitCode: EXIT.clean };
     }
     if (this.#stopping) return { reason: "stopped", process: null, detail: "the VM was stopped", exitCode: EXIT.clean };
-    this.#log("death", death);
+    if (death.reason === "vmm-died") this.#logDeath(VMM_ID, death);
     return death;
   }
 
   /** Leaves the VM to an operator; a later stop ends it, with this death as its cause. */
   async #pause(ending: Ending): Promise<void> {
     this.#cause ??= ending;
+    this.#watch.stop();
     try {
       await this.#vmm.monitor.execute("stop");
       this.#parts.run.update({ state: "paused" });
+      const { process, detail } = ending;
+      if (process !== null) logEvent(this.#parts.directories, { event: "pause", vm: this.plan.vm, process, detail });
     } catch {
       this.#decide(ending);
     }
@@ -163,9 +214,14 @@ export class RunningMachine {
     this.kill();
     // Every death is judged: one that was decided later may be the intrusion that brought the others about.
     await endsWithin(allEnded, FOLLOW_GRACE_MS);
+    await Promise.all(this.#judgements);
     for (const process of this.#parts.processes.values()) process.monitor.close();
+    this.#parts.kernelLog.close();
+    const judged = this.#intrusion ?? ending;
+    const { process, reason, detail, exitCode } = judged;
+    logEvent(this.#parts.directories, { event: "end", vm: this.plan.vm, process, reason, detail, exitCode });
     await dismantle(this.#parts.directories, this.#parts.run);
-    return this.#intrusion ?? ending;
+    return judged;
   }
 }
 

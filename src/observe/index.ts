@@ -1,3 +1,4 @@
+export { type ObservedActivity, observeActivity } from "./activity.js";
 export { type LoadedFilters, observeFilters } from "./filters.js";
 export { findInCgroup, findInPidNamespaces, listPids, listThreads, pidNamespaceOf } from "./find_processes.js";
 export { type ObservedLimit, parseLimits } from "./limits.js";
@@ -6,4 +7,4 @@ export { NAMESPACE_FILES, type NamespaceKind } from "./namespaces.js";
 export { type ObservedFd, observeFds } from "./open_fd.js";
 export { type ObservedProcess, observeOwnNamespaces, observeProcess } from "./process.js";
 export { isGone, ProcessDirectory } from "./process_directory.js";
-export type { CapabilitySets, ObservedThread, ThreadPart } from "./thread.js";
+export { type CapabilitySets, type ObservedThread, observeThreadStatuses, type ThreadPart, type ThreadStatus } from "./thread.js";

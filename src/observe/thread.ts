@@ -1,7 +1,7 @@
 import { addon } from "../kernel/index.js";
 import { readCookie } from "./core_cookie.js";
 import { NAMESPACE_FILES, type NamespaceKind } from "./namespaces.js";
-import type { ProcessDirectory } from "./process_directory.js";
+import { isGone, ProcessDirectory } from "./process_directory.js";
 
 /** The five capability sets as 16 hex digits each, as the kernel prints them. */
 export interface CapabilitySets {
@@ -13,7 +13,7 @@ export interface CapabilitySets {
 }
 
 /** What /proc/PID/task/TID/status tells of one thread: proc_pid_status(5). */
-export interface ObservedThread {
+export interface ThreadStatus {
   readonly tid: number;
   /** Real, effective, saved, file system. */
   readonly uids: readonly number[];
@@ -25,6 +25,9 @@ export interface ObservedThread {
   readonly seccompMode: number;
   readonly seccompFilters: number;
   readonly capabilities: CapabilitySets;
+}
+
+export interface ObservedThread extends ThreadStatus {
   /** What the kernel keeps for this thread alone, although the process has it: what is read of the process does not hold for it. */
   readonly apart: readonly ThreadPart[];
 }
@@ -45,10 +48,7 @@ function numbers(text: string): number[] {
   return text === "" ? [] : text.split(/\s+/).map(Number);
 }
 
-/**
- * Reads one thread; null when it is on its way out. A field that the kernel does not print reads as empty or 0, and so never
- * as confined.
- */
+/** Reads one thread, and what it keeps apart from its process; null when it is on its way out. */
 export function observeThread(directory: ProcessDirectory, tid: number): ObservedThread | null {
   try {
     const thread = readThread(directory, tid);
@@ -62,6 +62,26 @@ export function observeThread(directory: ProcessDirectory, tid: number): Observe
 }
 
 function readThread(directory: ProcessDirectory, tid: number): ObservedThread {
+  return { ...observeThreadStatus(directory, tid), apart: tid === directory.pid ? [] : findApart(directory, tid) };
+}
+
+/** The status of every thread of a process, by any user; empty when it ended. */
+export function observeThreadStatuses(pid: number): ThreadStatus[] {
+  let directory: ProcessDirectory | undefined;
+  try {
+    const opened = new ProcessDirectory(pid);
+    directory = opened;
+    return opened.list("task").map((tid) => observeThreadStatus(opened, Number(tid)));
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  } finally {
+    directory?.close();
+  }
+}
+
+/** A field that the kernel does not print reads as empty or 0, and so never as confined. */
+function observeThreadStatus(directory: ProcessDirectory, tid: number): ThreadStatus {
   const fields = parseStatus(directory.read(`task/${tid}/status`));
   const field = (name: string): string => fields.get(name) ?? "";
   return {
@@ -80,7 +100,6 @@ function readThread(directory: ProcessDirectory, tid: number): ObservedThread {
       bounding: field("CapBnd"),
       ambient: field("CapAmb"),
     },
-    apart: tid === directory.pid ? [] : findApart(directory, tid),
   };
 }
 

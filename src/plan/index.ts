@@ -4,6 +4,7 @@ export type {
   FdPlan,
   FdSource,
   LandlockPlan,
+  LauncherPlan,
   LaunchPlan,
   LimitsPlan,
   MachinePlan,
@@ -18,5 +19,5 @@ export type {
 } from "./launch_plan.js";
 export { judgeLayers } from "./layers.js";
 export { CGROUP_DIRECTORY } from "./limits.js";
-export type { FilterFacts, Identity, ImageFacts, PlanInputs, RoleInputs } from "./plan_inputs.js";
+export type { FilterFacts, Identity, ImageFacts, LauncherInputs, PlanInputs, RoleInputs } from "./plan_inputs.js";
 export { planLaunch } from "./plan_launch.js";

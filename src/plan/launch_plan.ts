@@ -10,9 +10,19 @@ export interface LaunchPlan {
   readonly machine: MachinePlan;
   /** In start order, the VMM last. */
   readonly processes: readonly ProcessPlan[];
+  /** What the launcher keeps once the guest runs, when it is asked to confine itself: `bulkhead run` is. */
+  readonly launcher: LauncherPlan;
   readonly cgroup: VmCgroupPlan | null;
   readonly onDeviceExit: "stop" | "pause";
+  readonly hangDeadlineMs: number;
   readonly shutdownGraceMs: number;
+}
+
+export interface LauncherPlan {
+  readonly capabilities: readonly string[];
+  readonly noNewPrivs: true;
+  readonly seccomp: SeccompPlan;
+  readonly landlock: LandlockPlan | null;
 }
 
 export interface MachinePlan {

@@ -15,6 +15,7 @@ export interface PlanInputs {
   readonly images: ReadonlyMap<string, ImageFacts>;
   /** Absolute paths of the files of a direct boot, for reports; null without one. */
   readonly bootFiles: { readonly kernel: string; readonly initrd: string | null } | null;
+  readonly launcher: LauncherInputs;
   /** Directory of the private roots. */
   readonly rootsDirectory: string;
 }
@@ -23,6 +24,14 @@ export interface RoleInputs {
   readonly policy: ResolvedPolicy;
   readonly inventory: ProgramInventory;
   readonly filter: FilterFacts;
+}
+
+/** What the launcher's own confinement is computed from. */
+export interface LauncherInputs {
+  readonly policy: ResolvedPolicy;
+  readonly filter: FilterFacts;
+  /** Absolute paths of directories: state, event log, caches, and the package itself, whose modules Node may still load. */
+  readonly places: { readonly run: string; readonly log: string; readonly cache: string; readonly installation: string };
 }
 
 export interface FilterFacts {

@@ -1,15 +1,16 @@
 import { PlanError } from "../errors/index.js";
-import type { SyscallRule } from "../seccomp/index.js";
 import { type DeviceSpec, type LayerStatuses, requiredLayers, VMM_ID } from "../spec/index.js";
 import { DEVICE_FDS, deviceArguments, requirePciSlots, VMM_FDS, vmmArguments } from "./arguments.js";
 import { wireDevice } from "./device_wiring.js";
 import { orderForFirmware } from "./firmware_order.js";
 import { planLandlock } from "./landlock.js";
 import type { FdPlan, LaunchPlan, MachinePlan, NamespaceName, ProcessPlan } from "./launch_plan.js";
+import { planLauncher } from "./launcher.js";
 import { judgeLayers, requireLayers } from "./layers.js";
 import { planIoLimit, planLimits, planProcessCgroup, planVmCgroup } from "./limits.js";
 import type { Identity, PlanInputs, RoleInputs } from "./plan_inputs.js";
 import { planNodes, planRoot } from "./root_plan.js";
+import { syscallNames } from "./syscall_names.js";
 import { requireTcgDevices } from "./tcg_devices.js";
 
 /** One malloc arena: with several, glibc reads /proc/sys/vm/overcommit_memory when a thread's heap shrinks, and there is no /proc. */
@@ -38,13 +39,16 @@ export function planLaunch(inputs: PlanInputs): LaunchPlan {
     planVmm(inputs, { devices, machine, layers }),
   ];
   const policies = processes.map((process) => roleOf(inputs, process.role).policy);
+  const cgroup = planVmCgroup(inputs, policies);
   return {
     schemaVersion: 1,
     vm: spec.name,
     machine,
     processes,
-    cgroup: planVmCgroup(inputs, policies),
+    launcher: planLauncher(inputs.launcher, { vm: spec.name, landlockAbi: inputs.facts.landlockAbi, cgroup }),
+    cgroup,
     onDeviceExit: spec.onDeviceExit,
+    hangDeadlineMs: spec.hangDeadlineMs,
     shutdownGraceMs: spec.shutdownGraceMs,
   };
 }
@@ -118,11 +122,6 @@ function planConfinement(
     limits: planLimits(policy),
     selinux: null,
   };
-}
-
-function syscallNames(rules: readonly SyscallRule[], except: readonly SyscallRule[]): string[] {
-  const excluded = new Set(except.map((rule) => rule.syscall));
-  return [...new Set(rules.map((rule) => rule.syscall))].filter((name) => !excluded.has(name)).sort();
 }
 
 const STANDARD_FDS: readonly FdPlan[] = [

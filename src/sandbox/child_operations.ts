@@ -38,14 +38,14 @@ const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
  * NOROOT, NO_SETUID_FIXUP and NO_CAP_AMBIENT_RAISE set, KEEP_CAPS clear, all four locked:
  * include/uapi/linux/securebits.h.
  */
-const SECUREBITS = 0x01n | 0x02n | 0x04n | 0x08n | 0x20n | 0x40n | 0x80n;
+export const SECUREBITS = 0x01n | 0x02n | 0x04n | 0x08n | 0x20n | 0x40n | 0x80n;
 
 const NO_FD = -1;
 
 /** include/uapi/asm-generic/errno-base.h */
-const SUCCESS = 0n;
+export const SUCCESS = 0n;
 const EPERM = 1n;
-const EACCES = 13n;
+export const EACCES = 13n;
 
 /** Fds of the launcher that the operations name. */
 export interface ChildFds {

@@ -15,10 +15,14 @@ function bitsOf(names: readonly string[], table: readonly { readonly name: strin
 
 /** Makes the ruleset of a plan on the inodes of the process's own mounts; returns its fd. */
 export function openLandlockRuleset(plan: LandlockPlan, mounts: ChildMounts): number {
+  return openRuleset(plan, (path) => openInMounts(mounts, path));
+}
+
+/** Makes the ruleset of a plan; `open` gives an fd for the path of a rule, which is closed when the ruleset stands. */
+export function openRuleset(plan: LandlockPlan, open: (path: string) => number): number {
   const rules: { fd: number; access: bigint }[] = [];
   try {
-    for (const { path, access } of plan.rules)
-      rules.push({ fd: openInMounts(mounts, path), access: bitsOf(access, LANDLOCK_FS_ACCESS) });
+    for (const { path, access } of plan.rules) rules.push({ fd: open(path), access: bitsOf(access, LANDLOCK_FS_ACCESS) });
     return addon.makeLandlockRuleset({
       handledFs: bitsOf(plan.handledFs, LANDLOCK_FS_ACCESS),
       handledNet: bitsOf(plan.handledNet, LANDLOCK_NET_ACCESS),

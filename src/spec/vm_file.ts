@@ -39,6 +39,7 @@ function toVmSpec(vm: VmFile, source: SpecSource): VmSpec {
     devices: vm.devices.map(toDeviceSpec),
     require: [...new Set(vm.require)],
     onDeviceExit: vm.onDeviceExit,
+    hangDeadlineMs: vm.hangDeadlineMs,
     shutdownGraceMs: vm.shutdownGraceMs,
     source,
   };

@@ -7,6 +7,12 @@ import { choice, mapping, path, size, text, whole } from "./schema_terms.js";
 /** Largest value of a throttle, in bytes or operations per second: THROTTLE_VALUE_MAX, QEMU include/qemu/throttle.h. */
 export const THROTTLE_MAX = 1_000_000_000_000_000;
 
+/**
+ * Half of the 20 s after which a Linux guest reports a CPU that waits for a device as locked up (twice watchdog_thresh,
+ * Documentation/admin-guide/lockup-watchdogs.rst), a third of the 30 s that it gives a SCSI command.
+ */
+const HANG_DEADLINE_DEFAULT_MS = 10_000;
+
 const DEVICE_ID = /^[a-z][a-z0-9]{0,15}$/;
 const DEVICE_ID_EXPECTATION = "a device id: 1 to 16 of a-z and 0-9, a letter first";
 
@@ -36,6 +42,7 @@ function makeVmSchema(z: Zod) {
     devices: z._default(z.array(deviceSchema(z), "a list of devices"), []),
     require: z._default(z.array(choice(z, LAYERS), "a list of layers"), []),
     onDeviceExit: z._default(choice(z, ["stop", "pause"]), "stop"),
+    hangDeadlineMs: z._default(whole(z, { min: 1000, max: 600_000 }, "milliseconds"), HANG_DEADLINE_DEFAULT_MS),
     shutdownGraceMs: z._default(whole(z, { min: 0, max: 600_000 }, "milliseconds"), 5000),
   });
 }

@@ -13,6 +13,8 @@ export interface VmSpec {
   /** Layers that must be fully enforced; added to the host file's floor. */
   readonly require: readonly Layer[];
   readonly onDeviceExit: "stop" | "pause";
+  /** How long a process may make no progress before it counts as hung and is killed, in ms. */
+  readonly hangDeadlineMs: number;
   /** How long an orderly shutdown may take before processes are killed, in ms. */
   readonly shutdownGraceMs: number;
   readonly source: SpecSource;

@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync } from "node:fs";
 import { StateError } from "../errors/index.js";
 import { answerOf } from "../kernel/index.js";
 
-/** Where Bulkhead keeps what outlives a command. All root-owned, mode 0700. */
+/** Where Bulkhead keeps what outlives a command: root-owned, mode 0700. */
 export interface Directories {
   /** Run records, locks and reservations; emptied by a reboot. */
   readonly run: string;
@@ -10,11 +10,18 @@ export interface Directories {
   readonly cache: string;
   /** The event log. */
   readonly log: string;
+  /** The socket of journald, which gets every event too; nothing happens where there is none. Not made by us. */
+  readonly journal: string;
 }
 
-const DEFAULTS: Directories = { run: "/run/bulkhead", cache: "/var/cache/bulkhead", log: "/var/log/bulkhead" };
+const DEFAULTS: Directories = {
+  run: "/run/bulkhead",
+  cache: "/var/cache/bulkhead",
+  log: "/var/log/bulkhead",
+  journal: "/run/systemd/journal/socket",
+};
 
-/** One directory for all three, for tests and for trying things out beside a production host: `BULKHEAD_STATE=/tmp/x`. */
+/** One directory for all of them, for tests and for trying things out beside a production host: `BULKHEAD_STATE=/tmp/x`. */
 const OVERRIDE = "BULKHEAD_STATE";
 /** The cache alone, which is worth keeping when everything else is new. */
 const CACHE_OVERRIDE = "BULKHEAD_CACHE";
@@ -22,9 +29,9 @@ const CACHE_OVERRIDE = "BULKHEAD_CACHE";
 /** The directories of this call, made when absent. Throws StateError "state-unwritable" and "state-untrusted". */
 export function openDirectories(environment: NodeJS.ProcessEnv = process.env): Directories {
   const base = environment[OVERRIDE];
-  const places = base === undefined ? DEFAULTS : { run: `${base}/run`, cache: `${base}/cache`, log: `${base}/log` };
+  const places = base === undefined ? DEFAULTS : placesBelow(base);
   const directories = { ...places, cache: environment[CACHE_OVERRIDE] ?? places.cache };
-  for (const path of [...(base === undefined ? [] : [base]), ...Object.values(directories)]) {
+  for (const path of [...(base === undefined ? [] : [base]), directories.run, directories.cache, directories.log]) {
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
     } catch (cause) {
@@ -40,6 +47,10 @@ export function openDirectories(environment: NodeJS.ProcessEnv = process.env): D
     requireOwnDirectory(path);
   }
   return directories;
+}
+
+function placesBelow(base: string): Directories {
+  return { run: `${base}/run`, cache: `${base}/cache`, log: `${base}/log`, journal: `${base}/journal` };
 }
 
 /** Write permission of group and others: inode(7). */

@@ -1,27 +1,37 @@
-import { appendFileSync } from "node:fs";
+import { appendFileSync, closeSync, fstatSync, openSync, renameSync, statSync } from "node:fs";
+import { addon } from "../kernel/index.js";
 import type { Directories } from "./directories.js";
+import type { MachineEvent } from "./event.js";
+import { sendToJournal } from "./journal.js";
 
-/** What happened, in the words that callers filter by. */
-export type EventName =
-  | "launch"
-  | "running"
-  | "launch-failed"
-  | "death"
-  | "intrusion"
-  | "watchdog"
-  | "stop"
-  | "cleanup"
-  | "cleanup-failed";
+/** The log is put aside as `events.jsonl.1` when it has this many bytes: a guest that provokes events must not fill the disk. */
+export const LOG_BYTES_MAX = 16 * 1024 * 1024;
 
-/** Appends one JSON line to the log that outlives the VM. A full disk must not end a VM: a failed write is dropped. */
-export function logEvent(
-  directories: Directories,
-  event: { readonly event: EventName; readonly vm: string } & Record<string, unknown>,
-): void {
+/**
+ * Appends one JSON line to the log that outlives the VM, and tells journald where it listens. A full disk or a busy journal
+ * must not end a VM: what cannot be written is dropped.
+ */
+export function logEvent(directories: Directories, event: MachineEvent): void {
   const line = `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`;
   try {
-    appendFileSync(`${directories.log}/events.jsonl`, line, { mode: 0o600 });
+    append(`${directories.log}/events.jsonl`, line);
   } catch {
     // Said in the doc comment.
   }
+  sendToJournal(directories.journal, event);
+}
+
+function append(path: string, line: string): void {
+  const fd = openSync(path, "a", 0o600);
+  try {
+    appendFileSync(fd, line);
+    if (fstatSync(fd).size > LOG_BYTES_MAX) putAside(path, fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Every launcher writes to this file. Who holds its lock while it still has its name is the one to rename it. */
+function putAside(path: string, fd: number): void {
+  if (addon.tryLock({ fd }) && statSync(path).ino === fstatSync(fd).ino) renameSync(path, `${path}.1`);
 }

@@ -1,7 +1,8 @@
 export { bootId } from "./boot_id.js";
 export { ContentCache } from "./content_cache.js";
 export { type Directories, openDirectories } from "./directories.js";
-export { type EventName, logEvent } from "./event_log.js";
+export { EVENT_PRIORITY, type EventName, type MachineEvent } from "./event.js";
+export { logEvent } from "./event_log.js";
 export { identifyProcess, isAlive, type ProcessIdentity } from "./process_identity.js";
 export { parseSubuid, readUidUse, releaseUids, reservedUids, reserveUid, type UidUse, uidsOfProcess } from "./reservation.js";
 export { findRun, type KnownRun, listRuns, type ObservedState, OwnedRun, removeUnrecorded } from "./run.js";

@@ -166,7 +166,7 @@ export class OwnedRun {
     return this.#record;
   }
 
-  update(change: Partial<Pick<RunRecord, "state" | "processes" | "cgroup" | "uids">>): void {
+  update(change: Partial<Pick<RunRecord, "state" | "processes" | "cgroup" | "uids" | "launcherConfined">>): void {
     // The directory may hold another launcher's record by now.
     if (this.#released) return;
     this.#record = { ...this.#record, ...change };

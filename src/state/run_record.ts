@@ -21,6 +21,8 @@ export interface RunRecord {
   readonly bootId: string;
   readonly launcher: ProcessIdentity;
   readonly state: RunState;
+  /** The launcher gave up what its plan does not leave it; absent where a program of somebody else's launched the VM. */
+  readonly launcherConfined?: true;
   readonly processes: readonly RecordedProcess[];
   /** Directory of the VM's cgroup; null where the host has no cgroup v2. */
   readonly cgroup: string | null;

@@ -93,6 +93,13 @@ function fileOf(target: string, mode: number): ProgramInventory["files"][number]
 }
 
 const FILTER = { instructions: 42, sha256: "3".repeat(64), generator: "bulkhead", generatorWhy: "it costs least" };
+const LAUNCHER_POLICY = policyOf("launcher", { models: [], nodes: [], limits: POLICIES.vmm.limits });
+const PLACES = {
+  run: "/run/bulkhead",
+  log: "/var/log/bulkhead",
+  cache: "/var/cache/bulkhead",
+  installation: "/usr/lib/bulkhead/",
+};
 const FIRST_UID = 500_001;
 const HOST_CONFIG = builtInHostConfig();
 
@@ -110,6 +117,7 @@ export function planInputs(spec: VmSpec, facts: Partial<HostFacts> = {}): PlanIn
     identities: new Map(ids.map((id, index) => [id, { uid: FIRST_UID + index, gid: FIRST_UID + index }])),
     images: new Map(spec.devices.flatMap((device) => imageOf(device, spec.source.directory))),
     bootFiles: bootFilesOf(spec),
+    launcher: { policy: LAUNCHER_POLICY, filter: FILTER, places: PLACES },
     rootsDirectory: "/var/cache/bulkhead/roots",
   };
 }

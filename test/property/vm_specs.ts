@@ -117,6 +117,7 @@ export const vmSpecs: fc.Arbitrary<VmSpec> = devices
       devices: fc.constant(list),
       require: fc.constant([]),
       onDeviceExit: fc.constantFrom("stop" as const, "pause" as const),
+      hangDeadlineMs: fc.integer({ min: 1000, max: 600_000 }),
       shutdownGraceMs: fc.nat(600_000),
       source: fc.constant({ file: "generated.yaml", directory: "/vms", locate: () => "generated.yaml:1:1" }),
     }),

@@ -30,6 +30,7 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   PlanError: 2,
   HostError: 3,
   KernelError: 3,
+  SeccompInputError: 2,
   SeccompError: 3,
   SelinuxError: 3,
   StateError: 3,

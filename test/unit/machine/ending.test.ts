@@ -1,5 +1,5 @@
 import * as assert from "uvu/assert";
-import { describeExit, endingOfDeath } from "../../../src/machine/ending.js";
+import { describeExit, endingOfDeath, endingOfHang } from "../../../src/machine/ending.js";
 import { suite } from "../../support/harness.js";
 
 const test = suite("wording of how a VM ended");
@@ -19,24 +19,35 @@ test("exit: SIGSYS says what it means", () => {
 });
 
 for (const role of ["device", "vmm"] as const) {
-  test(`intrusion: a ${role} that died of SIGSYS ends the VM as an intrusion, exit code 5`, () => {
-    const ending = endingOfDeath("p", role, { status: status(null, 31), lastWords: "" });
+  test(`intrusion: a ${role} that died of a refused call ends the VM as an intrusion, exit code 5`, () => {
+    const ending = endingOfDeath("p", role, { cause: { words: "SIGSYS", intrusion: true }, lastWords: "" });
     assert.is(ending.reason, "intrusion");
     assert.is(ending.exitCode, 5);
   });
 }
 
 test("death: a device ends the VM with 4, the VMM with 3, and the process is named", () => {
-  const device = endingOfDeath("disk0", "device", { status: status(null, 9), lastWords: "" });
+  const device = endingOfDeath("disk0", "device", { cause: { words: "SIGKILL", intrusion: false }, lastWords: "" });
   assert.equal(device, { reason: "device-died", process: "disk0", detail: 'process "disk0" died of SIGKILL', exitCode: 4 });
-  const vmm = endingOfDeath("vmm", "vmm", { status: status(1, null), lastWords: "" });
+  const vmm = endingOfDeath("vmm", "vmm", { cause: { words: "exit status 1", intrusion: false }, lastWords: "" });
   assert.equal([vmm.reason, vmm.exitCode, vmm.process], ["vmm-died", 3, "vmm"]);
 });
 
-test("death: last words are told, and exit code 31 is not SIGSYS", () => {
-  const ending = endingOfDeath("disk0", "device", { status: status(31, null), lastWords: "no space | abort" });
+test("death: last words are told", () => {
+  const ending = endingOfDeath("disk0", "device", {
+    cause: { words: "exit status 31", intrusion: false },
+    lastWords: "no space | abort",
+  });
   assert.is(ending.reason, "device-died");
   assert.is(ending.detail, 'process "disk0" died of exit status 31; its last words: no space | abort');
+});
+
+test("hang: a device ends the VM with 4, the VMM with 3, and what it did is told", () => {
+  const hang = { silentMs: 9876, detail: "did not answer on its monitor; its threads are stopped" };
+  const device = endingOfHang("disk0", "device", hang);
+  assert.equal([device.reason, device.exitCode], ["device-hung", 4]);
+  assert.match(device.detail, '"disk0" made no progress for 9876 ms and was killed: it did not answer on its monitor');
+  assert.equal([endingOfHang("vmm", "vmm", hang).reason, endingOfHang("vmm", "vmm", hang).exitCode], ["vmm-hung", 3]);
 });
 
 test.run();

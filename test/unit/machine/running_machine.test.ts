@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import type { ExitStatus } from "../../../src/kernel/index.js";
+import { KernelLog } from "../../../src/machine/kernel_log.js";
 import type { MachineProcess } from "../../../src/machine/machine_process.js";
 import { RunningMachine } from "../../../src/machine/running_machine.js";
 import type { WatchdogAction } from "../../../src/spec/index.js";
@@ -18,6 +19,7 @@ type Listener = (event: { event: string; data: Record<string, unknown> }) => voi
 
 /** A process that ends when the test says so, or is killed. */
 class PlayedProcess {
+  readonly id: string;
   end: (status: ExitStatus) => void = () => {};
   readonly ended = new Promise<ExitStatus>((resolve) => {
     this.end = resolve;
@@ -26,7 +28,8 @@ class PlayedProcess {
   readonly commands: string[] = [];
   readonly #onWatchdog: WatchdogAction | undefined;
 
-  constructor(onWatchdog?: WatchdogAction) {
+  constructor(id: string, onWatchdog?: WatchdogAction) {
+    this.id = id;
     this.#onWatchdog = onWatchdog;
   }
 
@@ -39,8 +42,9 @@ class PlayedProcess {
       },
       close: () => {},
     };
-    const confined = { plan: { onWatchdog: this.#onWatchdog }, pid: 0, ended: this.ended, kill: () => this.end(KILLED) };
-    return { confined, monitor, log: { lastWords: () => "" } } as unknown as MachineProcess;
+    const plan = { id: this.id, cgroup: null, root: [], onWatchdog: this.#onWatchdog };
+    const confined = { plan, pid: 0, ended: this.ended, kill: () => this.end(KILLED) };
+    return { confined, monitor, log: { lastWords: () => "" }, channelInode: null } as unknown as MachineProcess;
   }
 }
 
@@ -51,8 +55,8 @@ let run: OwnedRun;
 
 test.beforeEach(() => {
   directories = makeDirectories();
-  vmm = new PlayedProcess();
-  disk0 = new PlayedProcess();
+  vmm = new PlayedProcess("vmm");
+  disk0 = new PlayedProcess("disk0");
   run = OwnedRun.claim(directories, { vm: "web1", shutdownGraceMs: 20 });
 });
 test.afterEach(() => directories.remove());
@@ -62,8 +66,9 @@ function machine(onDeviceExit: "stop" | "pause" = "stop"): RunningMachine {
     ["disk0", disk0.machineProcess],
     ["vmm", vmm.machineProcess],
   ]);
-  const plan = { vm: "web1", onDeviceExit, shutdownGraceMs: 20 };
-  return new RunningMachine({ plan, verified: {}, run, directories, processes } as unknown as ConstructorParameters<
+  const plan = { vm: "web1", onDeviceExit, shutdownGraceMs: 20, hangDeadlineMs: 10_000 };
+  const kernelLog = new KernelLog();
+  return new RunningMachine({ plan, verified: {}, run, directories, processes, kernelLog } as unknown as ConstructorParameters<
     typeof RunningMachine
   >[0]);
 }
@@ -123,7 +128,7 @@ test("a guest's shutdown ends in order and logs no death", async () => {
 });
 
 test("a watchdog that stops the VM: QEMU quits, and the watchdog is what ended it", async () => {
-  disk0 = new PlayedProcess("stop");
+  disk0 = new PlayedProcess("disk0", "stop");
   const running = machine();
   disk0.listeners.forEach((listener) => {
     listener({ event: "WATCHDOG", data: { action: "none" } });
@@ -136,13 +141,17 @@ test("a watchdog that stops the VM: QEMU quits, and the watchdog is what ended i
 });
 
 test("a watchdog that pauses the VM: it stands as paused, and is not ended", async () => {
-  disk0 = new PlayedProcess("pause");
+  disk0 = new PlayedProcess("disk0", "pause");
   const running = machine();
   disk0.listeners.forEach((listener) => {
     listener({ event: "WATCHDOG", data: { action: "none" } });
   });
   while (findRun(directories, "web1")?.record.state !== "paused") await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(vmm.commands, ["query-status", "stop"]);
+  // The hang watch asks for the status too.
+  assert.equal(
+    vmm.commands.filter((command) => command !== "query-status"),
+    ["stop"],
+  );
   running.kill();
   await running.ended;
 });

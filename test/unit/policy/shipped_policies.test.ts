@@ -21,8 +21,28 @@ test.before(() => {
 });
 test.after(() => rmSync(cacheDirectory, { recursive: true, force: true }));
 
-test("the roles are these, so that a new one is tested too", () => {
-  assert.equal(listRoles(folder), ROLES);
+test("the roles are these and the launcher's, so that a new one is tested too", () => {
+  assert.equal(listRoles(folder), [...ROLES, "launcher"].sort());
+});
+
+test("launcher role: starts and traces nothing, makes no connection, names no process, has no start phase", () => {
+  const { seccomp, models } = load("launcher");
+  const run = names(seccomp.run.filter(({ action }) => action.kind === "allow"));
+  const closed =
+    `execve execveat fork vfork clone3 ptrace process_vm_readv process_vm_writev kill tkill socket socketpair connect bind
+    listen unshare setns mount umount2 pivot_root chroot bpf userfaultfd perf_event_open keyctl add_key pidfd_open pidfd_getfd
+    io_uring_enter init_module finit_module kexec_load setuid setresuid capset mknod mknodat chmod fchmodat chown link symlink`.split(
+      /\s+/,
+    );
+  assert.equal(
+    closed.filter((name) => run.has(name)),
+    [],
+  );
+  assert.equal([seccomp.start, models], [[], []]);
+  const filter = combinePhases(seccomp, "run");
+  const process = findConstant("SIGCHLD")?.value ?? -1n;
+  assert.is(decideCall(filter, "clone", [process]).action.kind, "kill-process", "a process, not a thread");
+  assert.is(decideCall(filter, "sendto", [5n, 0n, 0n, 0n, 1n]).action.kind, "kill-process", "an address");
 });
 
 for (const role of ROLES) {

@@ -23,6 +23,7 @@ devices:
     net: {tap: tap0, mac: "52:54:00:12:34:AB"}
 require: [seccomp, namespaces]
 onDeviceExit: pause
+hangDeadlineMs: 2000
 shutdownGraceMs: 250
 `;
 

@@ -40,6 +40,7 @@ test("VM file with every key: read into a VmSpec", () => {
     ],
     require: ["seccomp", "namespaces"],
     onDeviceExit: "pause",
+    hangDeadlineMs: 2000,
     shutdownGraceMs: 250,
   });
   assert.is(source.file, "web1.yaml");
@@ -56,6 +57,7 @@ test("VM file with the required keys only: defaults are filled in", () => {
     devices: [],
     require: [],
     onDeviceExit: "stop",
+    hangDeadlineMs: 10_000,
     shutdownGraceMs: 5000,
   });
 });

@@ -28,6 +28,7 @@ const REFUSED: readonly (readonly [string, string])[] = [
     "shutdownGraceMs: 600001",
     "web1.yaml:3:1: shutdownGraceMs is 600001; it must be a whole number of milliseconds from 0 to 600000.",
   ],
+  ["hangDeadlineMs: 999", "web1.yaml:3:1: hangDeadlineMs is 999; it must be a whole number of milliseconds from 1000 to 600000."],
   ["shutdownGraceMs: -1", "web1.yaml:3:1: shutdownGraceMs is -1; it must be"],
   ["shutdownGraceMs: 1.5", "web1.yaml:3:1: shutdownGraceMs is 1.5; it must be"],
   ["shutdownGraceMs: .inf", "web1.yaml:3:1: shutdownGraceMs is Infinity; it must be"],

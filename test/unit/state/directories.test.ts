@@ -16,8 +16,13 @@ test.afterEach(() => rmSync(base, { recursive: true }));
 
 test("they are made below BULKHEAD_STATE, each for its owner only", () => {
   const directories = openDirectories({ BULKHEAD_STATE: `${base}/not/yet` });
-  assert.equal(directories, { run: `${base}/not/yet/run`, cache: `${base}/not/yet/cache`, log: `${base}/not/yet/log` });
-  for (const path of Object.values(directories)) assert.is(statSync(path).mode & 0o777, 0o700);
+  assert.equal(directories, {
+    run: `${base}/not/yet/run`,
+    cache: `${base}/not/yet/cache`,
+    log: `${base}/not/yet/log`,
+    journal: `${base}/not/yet/journal`,
+  });
+  for (const path of [directories.run, directories.cache, directories.log]) assert.is(statSync(path).mode & 0o777, 0o700);
   assert.equal(openDirectories({ BULKHEAD_STATE: `${base}/not/yet` }), directories);
 });
 

@@ -1,0 +1,24 @@
+import { SandboxError } from "../errors/index.js";
+import { confineSelf, readLauncher } from "../sandbox/index.js";
+import type { RunningMachine } from "./running_machine.js";
+
+/**
+ * Gives up, for good and in every thread of this process, what supervising the machine does not need, and reads back that it is
+ * so. For a process that does nothing else: `launch` as a library leaves its caller alone. What was not taken away by now
+ * is lost too, such as adding a device. Throws SandboxError "launcher-unconfined"; the process must then end, and with it
+ * the machine.
+ */
+export function confineLauncher(machine: RunningMachine): void {
+  const { launcher } = machine.plan;
+  confineSelf(launcher, machine.launcherFilter);
+  const { differences } = readLauncher(launcher, process.pid);
+  if (differences.length > 0) {
+    throw new SandboxError({
+      code: "launcher-unconfined",
+      tried: "Cannot trust the launcher to supervise: it is not what its plan says",
+      subject: machine.plan.vm,
+      answer: differences.map(({ planned, observed }) => `planned ${planned}, observed ${observed}`).join("; "),
+    });
+  }
+  machine.noteConfined();
+}

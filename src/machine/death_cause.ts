@@ -1,0 +1,113 @@
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { basename } from "node:path";
+import type { ExitStatus } from "../kernel/index.js";
+import type { ProcessPlan } from "../plan/index.js";
+import { describeExit } from "./ending.js";
+import type { KernelLog, RecordedFault } from "./kernel_log.js";
+
+/** Why a process died, as far as anything tells. */
+export interface DeathCause {
+  /** `SIGSYS: its seccomp filter refused execve`. */
+  readonly words: string;
+  /** It tried what its policy does not grant. */
+  readonly intrusion: boolean;
+  /** Name of the refused call; null for another death, or when neither the audit log nor the kernel's log names it. */
+  readonly syscall: string | null;
+}
+
+/** include/uapi/asm-generic/signal.h */
+const SIGKILL = 9;
+const SIGSEGV = 11;
+const SIGSYS = 31;
+
+/** The audit log is written by a kernel thread, after the death may have been seen; longest wait for it, in ms. */
+const RECORD_DEADLINE_MS = 250;
+const RECORD_POLL_MS = 5;
+
+/** Asks the kernel's logs and the process's cgroup. Call it before the cgroup is removed. Never throws. */
+export async function explainDeath(
+  process: { readonly pid: number; readonly plan: Pick<ProcessPlan, "cgroup" | "root"> },
+  status: ExitStatus,
+  kernelLog: KernelLog,
+): Promise<DeathCause> {
+  switch (status.signal) {
+    case SIGSYS:
+      return explainRefusal(process.pid, status, kernelLog);
+    case SIGSEGV:
+      return harmless(explainFault(process.plan, kernelLog.fault(process.pid)));
+    case SIGKILL:
+      return harmless(explainKill(process.plan));
+    default:
+      return harmless(describeExit(status));
+  }
+}
+
+function harmless(words: string): DeathCause {
+  return { words, intrusion: false, syscall: null };
+}
+
+/**
+ * glibc's abort() sends SIGABRT with it, which no role may do: QEMU's failed assertions end so. It is no sign of an intrusion,
+ * for the only process that the call could reach is its own, alone in its pid namespace.
+ */
+const CALL_OF_ABORT = "tgkill";
+
+async function explainRefusal(pid: number, status: ExitStatus, kernelLog: KernelLog): Promise<DeathCause> {
+  const deadline = Date.now() + RECORD_DEADLINE_MS;
+  let call = kernelLog.refusedCall(pid);
+  while (call === null && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, RECORD_POLL_MS));
+    call = kernelLog.refusedCall(pid);
+  }
+  if (call === null) return { words: `${describeExit(status)}; no audit record names it`, intrusion: true, syscall: null };
+  // Loaded here: a launch that reads its policies from the cache needs no table of syscalls.
+  const { syscallName } = await import("../seccomp/index.js");
+  const syscall = syscallName(call) ?? String(call);
+  if (syscall === CALL_OF_ABORT) return { words: "abort(), whose tgkill its seccomp filter refused", intrusion: false, syscall };
+  return { words: `SIGSYS: its seccomp filter refused ${syscall}`, intrusion: true, syscall };
+}
+
+/**
+ * As pid 1 of its namespace a process cannot end itself with SIGABRT (pid_namespaces(7)), so that abort() comes to its last
+ * resort, the privileged instruction HLT: a general protection fault, and a SIGSEGV that looks like any other.
+ */
+function explainFault(plan: Pick<ProcessPlan, "root">, fault: RecordedFault | null): string {
+  if (fault === null) return "SIGSEGV (a fault; or abort(), which ends the pid 1 of a namespace so)";
+  const place = fault.file === null ? "" : ` in ${fault.file}`;
+  if (isHalt(plan, fault)) return "abort(), as SIGSEGV: as pid 1 of its namespace it cannot die of SIGABRT";
+  return `SIGSEGV: ${fault.what}${place}`;
+}
+
+/** HLT: Intel SDM volume 2, opcode F4. */
+const HLT = 0xf4;
+
+/** Whether the instruction that faulted is the one that abort() ends with; read from the file of the private root. */
+function isHalt(plan: Pick<ProcessPlan, "root">, { what, file, offset }: RecordedFault): boolean {
+  const root = plan.root.find((entry) => entry.target === "/")?.source;
+  const mapped = plan.root.find((entry) => entry.kind === "bind" && entry.target !== "/" && basename(entry.target) === file);
+  if (what !== "general protection fault" || offset === null || root === undefined || mapped === undefined) return false;
+  try {
+    const fd = openSync(`${root}${mapped.target}`, "r");
+    try {
+      const instruction = Buffer.alloc(1);
+      return readSync(fd, instruction, 0, 1, offset) === 1 && instruction[0] === HLT;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false; // The private root is being replaced: then the fault is told as it is.
+  }
+}
+
+/** A fresh cgroup has counted no OOM kill before: memory.events of Documentation/admin-guide/cgroup-v2.rst. */
+function explainKill(plan: Pick<ProcessPlan, "cgroup">): string {
+  if (plan.cgroup === null) return "SIGKILL";
+  try {
+    const events = readFileSync(`${plan.cgroup.path}/memory.events`, "utf8");
+    if (!/^oom_kill [1-9]/m.test(events)) return "SIGKILL";
+    const limitBytes = plan.cgroup.files["memory.max"];
+    return `SIGKILL: it was out of memory${limitBytes === undefined ? "" : ` (its cgroup has memory.max ${limitBytes})`}`;
+  } catch {
+    return "SIGKILL"; // No memory controller here.
+  }
+}

@@ -1,0 +1,77 @@
+import { closeSync, constants, openSync } from "node:fs";
+import { getSystemErrorName } from "node:util";
+import { SandboxError } from "../errors/index.js";
+import { addon, answerOf, type ChildOperation, type ConfineResult } from "../kernel/index.js";
+import type { LauncherPlan } from "../plan/index.js";
+import { EACCES, SECUREBITS, SUCCESS } from "./child_operations.js";
+import { openRuleset } from "./landlock.js";
+
+/** O_PATH: include/uapi/asm-generic/fcntl.h. node:fs does not name it. */
+const O_PATH = 0o10000000;
+/** SECCOMP_FILTER_FLAG_TSYNC and _TSYNC_ESRCH: include/uapi/linux/seccomp.h, Linux 5.7. Without the second a thread that cannot follow is no error. */
+const ALL_THREADS = (1n << 0n) | (1n << 4n);
+
+/**
+ * Takes from every thread of this process what its plan does not leave, for good: capabilities, new privileges, paths,
+ * system calls. Throws SandboxError "launcher-unconfined" when a step fails; the process is then in between, and must end.
+ */
+export function confineSelf(plan: LauncherPlan, filter: Buffer): void {
+  if (plan.capabilities.length > 0) throw new Error("no operation keeps a capability");
+  const ruleset = plan.landlock === null ? null : openDomain(plan.landlock);
+  try {
+    const operations = selfOperations(ruleset, filter);
+    const result = addon.confineSelf({ operations });
+    if (result.failed) throw unconfined(operations, result);
+  } finally {
+    if (ruleset !== null) closeSync(ruleset);
+  }
+}
+
+function openDomain(plan: NonNullable<LauncherPlan["landlock"]>): number {
+  try {
+    return openRuleset(plan, (path) => openSync(path, O_PATH | constants.O_DIRECTORY));
+  } catch (cause) {
+    throw new SandboxError({
+      code: "launcher-unconfined",
+      tried: "Cannot prepare the launcher's Landlock domain",
+      subject: "launcher",
+      answer: answerOf(cause),
+      cause,
+    });
+  }
+}
+
+/** The order is that of a child's: what needs CAP_SETPCAP, its loss, no_new_privs, then what asks for that. */
+function selfOperations(ruleset: number | null, filter: Buffer): ChildOperation[] {
+  return [
+    { step: "clear-ambient-set" },
+    { step: "securebits", number: SECUREBITS },
+    { step: "expect-securebits", number: SECUREBITS },
+    { step: "drop-bounding-set" },
+    { step: "drop-capabilities" },
+    { step: "no-new-privs" },
+    ...(ruleset === null ? [] : restrictPaths(ruleset)),
+    { step: "seccomp-filter", number: ALL_THREADS, data: filter },
+  ];
+}
+
+/** No domain shows in /proc. The root directory may be listed by anyone whom no domain keeps from it. */
+function restrictPaths(ruleset: number): ChildOperation[] {
+  return [
+    { step: "expect-open", path: "/", number: SUCCESS },
+    { step: "landlock", fd: ruleset },
+    { step: "expect-open", path: "/", number: EACCES },
+  ];
+}
+
+function unconfined(operations: readonly ChildOperation[], result: ConfineResult): SandboxError {
+  const what = result.call ?? operations[result.operation]?.step ?? "an unknown step";
+  const answer = result.error === 0 ? "it succeeded, and must not" : getSystemErrorName(-result.error);
+  return new SandboxError({
+    code: "launcher-unconfined",
+    tried: `Cannot confine the launcher: step ${what} in thread ${result.tid}`,
+    subject: "launcher",
+    answer,
+    remedy: "The VM was ended. `bulkhead run --keep-privileges` runs it without this layer.",
+  });
+}

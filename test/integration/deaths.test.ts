@@ -1,0 +1,103 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { type Ending, launch, type RunningMachine } from "../../src/index.js";
+import { eventsOf } from "../support/event_reading.js";
+import { suite } from "../support/harness.js";
+import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { Provoker } from "../support/provoke.js";
+import { runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
+
+const test = suite("a process that dies", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+
+/** ptrace(2), which no role may call: asm/unistd_64.h. */
+const PTRACE_CALL = 101;
+
+let fixture: MachineFixture;
+let provoker: Provoker;
+test.before(async () => {
+  fixture = await makeFixture();
+  provoker = new Provoker();
+});
+test.after(() => {
+  provoker.remove();
+  return fixture.remove();
+});
+test.afterEach(() => assert.equal(fixture.leftovers(), []));
+
+async function start(name: string, more = ""): Promise<RunningMachine> {
+  return launch(await fixture.request(demoVmText({ name, disks: "blank", more })));
+}
+
+/** Ends a process of the VM and tells how the VM ended, and how long that took. */
+async function endingAfter(
+  machine: RunningMachine,
+  id: string,
+  end: (pid: number) => void,
+): Promise<Ending & { afterMs: number }> {
+  const begin = performance.now();
+  end(machine.pids.get(id) as number);
+  return { ...(await machine.ended), afterMs: performance.now() - begin };
+}
+
+for (const id of ["disk1", "vmm"]) {
+  test(`${id} makes a call that its policy does not grant: an intrusion, and the call is named`, async () => {
+    const machine = await start(`death-call-${id}`);
+    const ending = await endingAfter(machine, id, (pid) => provoker.call(pid, PTRACE_CALL));
+    assert.equal([ending.reason, ending.process, ending.exitCode], ["intrusion", id, 5]);
+    assert.match(ending.detail, `"${id}" died of SIGSYS: its seccomp filter refused ptrace`);
+    assert.equal(
+      eventsOf(fixture, machine.plan.vm, "intrusion").map(({ process, syscall }) => [process, syscall]),
+      [[id, "ptrace"]],
+    );
+  });
+}
+
+test("a device that calls abort() died, and is no intrusion", async () => {
+  const machine = await start("death-abort");
+  const ending = await endingAfter(machine, "disk1", (pid) => provoker.abort(pid));
+  assert.equal([ending.reason, ending.process, ending.exitCode], ["device-died", "disk1", 4], ending.detail);
+  assert.match(ending.detail, '"disk1" died of abort()');
+  assert.is(eventsOf(fixture, "death-abort", "death").length, 1);
+  assert.equal(eventsOf(fixture, "death-abort", "intrusion"), []);
+});
+
+test("a device that is killed ends the VM; the end is noticed, told and cleaned up within the grace of its followers", async () => {
+  const machine = await start("death-kill");
+  const ending = await endingAfter(machine, "net0", (pid) => process.kill(pid, "SIGKILL"));
+  assert.equal([ending.reason, ending.process], ["device-died", "net0"]);
+  assert.ok(ending.afterMs < 3000, `ended after ${ending.afterMs} ms`);
+  assert.equal(
+    eventsOf(fixture, "death-kill", "end").map(({ reason, exitCode }) => [reason, exitCode]),
+    [["device-died", 4]],
+  );
+});
+
+test("onDeviceExit: pause tells the event, and a stop ends the VM with the death as its cause", async () => {
+  const machine = await start("death-pause", "onDeviceExit: pause");
+  process.kill(machine.pids.get("net0") as number, "SIGKILL");
+  await waitUntil(() => eventsOf(fixture, "death-pause", "pause").length === 1, "pause");
+  await machine.stop();
+  assert.equal([(await machine.ended).reason, (await machine.ended).process], ["device-died", "net0"]);
+});
+
+test("bulkhead run: an intrusion exits with 5 and says which call of which process", async () => {
+  await writeFile(join(fixture.directory, "death-run.yaml"), demoVmText({ name: "death-run", disks: "blank" }));
+  const command = startBulkhead(["run", "death-run.yaml"], fixture);
+  const pidOf = async (): Promise<number> => {
+    const listed = JSON.parse((await runBulkhead(["ps", "--json"], fixture)).stdout) as {
+      vm: string;
+      state: string;
+      processes: { id: string; pid: number }[];
+    }[];
+    const vm = listed.find((entry) => entry.vm === "death-run" && entry.state === "running");
+    return vm?.processes.find(({ id }) => id === "disk0")?.pid ?? 0;
+  };
+  await waitUntil(async () => (await pidOf()) !== 0, "VM running");
+  provoker.call(await pidOf(), PTRACE_CALL);
+  const result = await command.finished;
+  assert.is(result.exitCode, 5, result.stderr);
+  assert.match(result.stderr, 'process "disk0" died of SIGSYS: its seccomp filter refused ptrace');
+});
+
+test.run();

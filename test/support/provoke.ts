@@ -1,0 +1,30 @@
+import { execFileSync } from "node:child_process";
+import { type CompiledVictim, compileVictim } from "./victim/compile_victim.js";
+
+/** Makes other processes do what a bug or an attacker would make them do. */
+export class Provoker {
+  readonly #program: CompiledVictim = compileVictim("provoke");
+
+  /** The main thread of the process runs in an endless loop of one instruction. */
+  spin(pid: number): void {
+    this.#run(pid, "spin");
+  }
+
+  /** It calls abort(), as QEMU does when an assertion fails. */
+  abort(pid: number): void {
+    this.#run(pid, "abort");
+  }
+
+  /** It makes this system call, with zeros as its first arguments. */
+  call(pid: number, syscallNumber: number): void {
+    this.#run(pid, "syscall", String(syscallNumber));
+  }
+
+  remove(): void {
+    this.#program.remove();
+  }
+
+  #run(pid: number, ...what: readonly string[]): void {
+    execFileSync(this.#program.path, [String(pid), ...what], { stdio: ["ignore", "ignore", "pipe"] });
+  }
+}

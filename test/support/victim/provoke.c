@@ -1,0 +1,77 @@
+// Makes another process do what a bug or an attacker would make it do: provoke PID syscall NUMBER | spin | abort.
+// Its main thread is stopped by ptrace, given other registers, and let go.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TRIES = 100, TRY_INTERVAL_US = 1000, RED_ZONE_BYTES = 128 };
+
+static void fail(const char *what) {
+  fprintf(stderr, "%s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+// Where libc.so.6 begins in a process; 0 when it is not mapped.
+static uintptr_t libc_base(pid_t pid) {
+  char path[64], line[512];
+  snprintf(path, sizeof path, "/proc/%d/maps", pid);
+  FILE *maps = fopen(path, "r");
+  if (maps == NULL) fail(path);
+  uintptr_t base = 0;
+  while (base == 0 && fgets(line, sizeof line, maps) != NULL) {
+    if (strstr(line, "/libc.so.6") != NULL) base = strtoull(line, NULL, 16);
+  }
+  fclose(maps);
+  return base;
+}
+
+static int waits_in_a_syscall(pid_t pid, uintptr_t rip) {
+  errno = 0;
+  const long code = ptrace(PTRACE_PEEKTEXT, pid, (void *)(rip - 2), NULL);
+  return errno == 0 && (code & 0xffff) == 0x050f;  // 0f 05: syscall
+}
+
+// Stops the thread where it waits in a system call; QEMU's main loop does most of the time.
+static struct user_regs_struct stop(pid_t pid) {
+  struct user_regs_struct registers;
+  if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) != 0) fail("PTRACE_SEIZE");
+  for (int tries = 0; tries < TRIES; ++tries) {
+    if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) != 0) fail("PTRACE_INTERRUPT");
+    if (waitpid(pid, NULL, __WALL) != pid) fail("waitpid");
+    if (ptrace(PTRACE_GETREGS, pid, NULL, &registers) != 0) fail("PTRACE_GETREGS");
+    if (waits_in_a_syscall(pid, registers.rip)) return registers;
+    if (ptrace(PTRACE_CONT, pid, NULL, NULL) != 0) fail("PTRACE_CONT");
+    usleep(TRY_INTERVAL_US);
+  }
+  fprintf(stderr, "the main thread never waited in a system call\n");
+  exit(1);
+}
+
+int main(int count, char **arguments) {
+  if (count < 3) return 2;
+  const pid_t pid = atoi(arguments[1]);
+  struct user_regs_struct registers = stop(pid);
+  registers.orig_rax = (unsigned long long)-1;  // The interrupted call is not restarted.
+  if (strcmp(arguments[2], "spin") == 0) {
+    const long code = ptrace(PTRACE_PEEKTEXT, pid, (void *)registers.rip, NULL);
+    const long loop = (code & ~0xffffL) | 0xfeeb;  // eb fe: jmp to itself
+    if (ptrace(PTRACE_POKETEXT, pid, (void *)registers.rip, (void *)loop) != 0) fail("PTRACE_POKETEXT");
+  } else if (strcmp(arguments[2], "abort") == 0) {
+    registers.rip = libc_base(pid) + ((uintptr_t)abort - libc_base(getpid()));
+    registers.rsp = ((registers.rsp - RED_ZONE_BYTES) & ~0xfULL) - 8;  // As after a call: SysV ABI, 3.2.2.
+  } else if (count == 4) {
+    registers.rip -= 2;
+    registers.rax = strtoull(arguments[3], NULL, 10);
+    registers.rdi = registers.rsi = registers.rdx = 0;
+  }
+  if (ptrace(PTRACE_SETREGS, pid, NULL, &registers) != 0) fail("PTRACE_SETREGS");
+  if (ptrace(PTRACE_DETACH, pid, NULL, NULL) != 0) fail("PTRACE_DETACH");
+  return 0;
+}
