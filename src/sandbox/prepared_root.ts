@@ -28,7 +28,7 @@ export async function prepareRoot(cacheDirectory: string, inventory: ProgramInve
     await mkdir(rootsDirectory(cacheDirectory), { recursive: true, mode: 0o700 });
     const building = await mkdtemp(`${rootsDirectory(cacheDirectory)}/.building-`);
     await fillRoot(building, inventory);
-    await replaceDirectory(building, path);
+    await moveIntoPlace(building, path, inventory);
   } catch (cause) {
     throw new SandboxError({
       code: "root-unbuildable",
@@ -79,10 +79,10 @@ async function sealFile(place: string, file: ProgramInventory["files"][number]):
 }
 
 /**
- * A launch that runs from the old root keeps it: its mount holds the directory, wherever its name went. Another launcher may
- * build the same root meanwhile and come first; the place is empty or full, and tried again.
+ * Moves a built root to its place. Another launcher may have built the same meanwhile and come first: then its root stays, for
+ * processes may run from it already, and ours goes. A root there that is not what it should be is put aside and replaced.
  */
-async function replaceDirectory(from: string, to: string): Promise<void> {
+async function moveIntoPlace(from: string, to: string, inventory: ProgramInventory): Promise<void> {
   const old = `${from}-old`;
   for (;;) {
     try {
@@ -91,6 +91,10 @@ async function replaceDirectory(from: string, to: string): Promise<void> {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
+    }
+    if (compareRoot(to, inventory).length === 0) {
+      await rm(from, { recursive: true });
+      break;
     }
     await rm(old, { recursive: true, force: true });
     await rename(to, old).catch((error: NodeJS.ErrnoException) => {

@@ -68,10 +68,17 @@ test("prepare: a root that was changed is replaced, and nothing is left beside i
   assert.equal(readdirSync(rootsDirectory(`${base}/cache`)), [inventory.sha256]);
 });
 
-test("prepare: launches side by side all get a complete root", async () => {
-  const roots = await Promise.all([0, 1, 2, 3].map(() => prepareRoot(`${base}/cache`, inventory)));
-  assert.is(new Set(roots).size, 1);
-  assert.equal(compareRoot(roots[0] ?? "", inventory), []);
+test("prepare: launches side by side all get one complete root, which stays whole for who runs from it", async () => {
+  const cache = join(base, "side-by-side");
+  const inodes = await Promise.all(
+    [1, 2, 3, 4].map(async () => {
+      const root = await prepareRoot(cache, inventory);
+      return statSync(root).ino;
+    }),
+  );
+  assert.is(new Set(inodes).size, 1, "a root was replaced under a process that may run from it");
+  assert.equal(compareRoot(join(rootsDirectory(cache), inventory.sha256), inventory), []);
+  assert.equal(readdirSync(rootsDirectory(cache)), [inventory.sha256]);
 });
 
 test("prepare: a source that is gone is refused, and no half root takes the place", async () => {
