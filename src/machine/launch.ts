@@ -11,11 +11,12 @@ import { verifyDeviceTree } from "./device_tree.js";
 import { keepEvidence } from "./evidence.js";
 import { describeReading, type Inspection } from "./inspect.js";
 import type { MachineProcess } from "./machine_process.js";
-import { closeTenantFiles, type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
+import { type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { RunningMachine } from "./running_machine.js";
 import { type ConsoleSink, connectSerial, type StreamSink } from "./serial_console.js";
+import { closeTenantFiles } from "./tenant_files.js";
 
 /** The steps of a launch, as progress reports and kill tests name them. */
 export type LaunchStep = "claim" | "plan" | "prepare" | "start" | "attach" | "verify" | "continue" | "run";
@@ -47,7 +48,7 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
   try {
     request.onStep?.("plan");
-    const prepared = await preparePlan(request, (uids) => run.update({ uids }));
+    const prepared = await preparePlan(request, { onReserved: (uids) => run.update({ uids }), claimsFiles: true });
     return await new Launch(request, run, prepared).execute();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

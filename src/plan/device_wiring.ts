@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { PlanError } from "../errors/index.js";
 import type { DeviceSpec } from "../spec/index.js";
+import { attachImage } from "./image_nodes.js";
 import type { MonitorCommand } from "./launch_plan.js";
+import type { ImageFacts } from "./plan_inputs.js";
 
 /** What a device process is told: its `-device` objects, and the monitor commands that attach its backend. */
 export interface DeviceWiring {
@@ -25,16 +27,12 @@ const DISK_BUS: ReadonlyMap<string, DiskBus> = new Map<string, DiskBus>([
   ["nvme", "none"],
 ]);
 
-/** The fd set that a device process finds its image in; sets are numbered per process. */
-const IMAGE_FD_SET = 1;
-
-/** `/dev/fdset/1`: where QEMU looks for the image; nothing in the file system. */
-export const IMAGE_PATH = `/dev/fdset/${IMAGE_FD_SET}`;
-
 export interface BackendFacts {
   /** Fd number of the image or tap in the device process; null where there is none. */
   readonly fd: number | null;
-  readonly imageKind: "file" | "block" | null;
+  readonly imageKind: ImageFacts["kind"] | null;
+  /** What the backing files of the image turned out to be, nearest first. Default: there is none. */
+  readonly backingKinds?: readonly ImageFacts["kind"][];
   readonly vm: string;
 }
 
@@ -56,31 +54,10 @@ function wireDisk(device: DeviceSpec, backend: BackendFacts): DeviceWiring {
   if (bus === undefined) throw unknownModel(device, [...DISK_BUS.keys()]);
   const drive = `${device.id}-format`;
   const controller = { driver: device.model, id: device.id };
-  const attach = [attachImage(device, backend)];
+  const attach = [attachImage(device, [backend.imageKind ?? "file", ...(backend.backingKinds ?? [])])];
   if (bus === "none") return { devices: [{ ...controller, drive, serial: device.id }], attach };
   const medium = { driver: bus === "scsi" ? "scsi-hd" : "ide-hd", id: `${device.id}-drive`, bus: `${device.id}.0`, drive };
   return { devices: [controller, medium], attach };
-}
-
-function attachImage(device: DeviceSpec, backend: BackendFacts): MonitorCommand {
-  const readOnly = device.disk?.readOnly ?? false;
-  // auto-read-only would make QEMU ask the fd set for a second, read-only fd first.
-  const access = { "read-only": readOnly, "auto-read-only": false };
-  return {
-    execute: "blockdev-add",
-    arguments: {
-      driver: device.disk?.format,
-      "node-name": `${device.id}-format`,
-      ...access,
-      file: {
-        driver: backend.imageKind === "block" ? "host_device" : "file",
-        "node-name": `${device.id}-file`,
-        filename: IMAGE_PATH,
-        locking: "on",
-        ...access,
-      },
-    },
-  };
 }
 
 function wireNet(device: DeviceSpec, backend: BackendFacts): DeviceWiring {

@@ -8,6 +8,7 @@ export { requiredLayers } from "./required_layers.js";
 export { formatSize, parseSize } from "./size.js";
 export { parseVmText, readVmFile } from "./vm_file.js";
 export type {
+  BackingSpec,
   BootSpec,
   DeviceLimits,
   DeviceSpec,

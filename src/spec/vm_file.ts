@@ -4,7 +4,17 @@ import { readFileText, readStandardInputText } from "./file_text.js";
 import { parseSize } from "./size.js";
 import { findBrokenVmRules } from "./vm_rules.js";
 import { type DeviceFile, type VmFile, vmSchema } from "./vm_schema.js";
-import type { BootSpec, DeviceLimits, DeviceSpec, NetSpec, SerialSpec, SpecSource, VmSpec } from "./vm_spec.js";
+import type {
+  BackingSpec,
+  BootSpec,
+  DeviceLimits,
+  DeviceSpec,
+  DiskSpec,
+  NetSpec,
+  SerialSpec,
+  SpecSource,
+  VmSpec,
+} from "./vm_spec.js";
 
 /**
  * Reads and checks a VM file; `-` is standard input, whose relative paths start from the working directory.
@@ -57,7 +67,20 @@ function toSerialSpec(serial: VmFile["console"]["serial"]): SerialSpec {
 
 function toDeviceSpec(device: DeviceFile): DeviceSpec {
   const { id, role, model, disk, net, limits } = device;
-  return { id, role, model, disk: disk ?? null, net: net === undefined ? null : toNetSpec(net), limits: toLimits(limits) };
+  return {
+    id,
+    role,
+    model,
+    disk: disk === undefined ? null : toDiskSpec(disk),
+    net: net === undefined ? null : toNetSpec(net),
+    limits: toLimits(limits),
+  };
+}
+
+function toDiskSpec({ backing, ...disk }: NonNullable<DeviceFile["disk"]>): DiskSpec {
+  const chain: BackingSpec[] = [];
+  for (let layer = backing; layer !== undefined; layer = layer.backing) chain.push({ file: layer.file, format: layer.format });
+  return { ...disk, backing: chain };
 }
 
 function toNetSpec(net: NonNullable<DeviceFile["net"]>): NetSpec {

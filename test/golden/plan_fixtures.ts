@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { HostFacts, ProgramInventory } from "../../src/host/index.js";
-import type { ImageFacts, PlanInputs, RoleInputs } from "../../src/plan/index.js";
+import { type ImageFacts, imageKey, imageLayers, type PlanInputs, type RoleInputs } from "../../src/plan/index.js";
 import type { ResolvedPolicy } from "../../src/policy/index.js";
 import type { SyscallRule } from "../../src/seccomp/index.js";
 import { builtInHostConfig, VMM_ID, type VmSpec } from "../../src/spec/index.js";
@@ -50,7 +50,7 @@ function policyOf(role: string, parts: Pick<ResolvedPolicy, "models" | "nodes" |
 }
 
 /** Limits differ between roles in every figure, so that a plan which mixes them up shows. */
-export const POLICIES: Readonly<Record<"disk" | "net" | "vmm", ResolvedPolicy>> = {
+export const POLICIES: Readonly<Record<"disk" | "net" | "vmm" | "image-judge", ResolvedPolicy>> = {
   disk: policyOf("disk", {
     models: ["lsi53c895a"],
     nodes: [],
@@ -65,6 +65,11 @@ export const POLICIES: Readonly<Record<"disk" | "net" | "vmm", ResolvedPolicy>> 
     models: [],
     nodes: [grant({ name: "kvm", access: "rw" } as const), grant({ name: "null", access: "w" } as const)],
     limits: { openFilesMax: 1024, threadsMax: 288, overheadBytes: 512 * MIB, lockedBytesMax: 8192 },
+  }),
+  "image-judge": policyOf("image-judge", {
+    models: [],
+    nodes: [],
+    limits: { openFilesMax: 32, threadsMax: 1, overheadBytes: 16 * MIB, lockedBytesMax: 0 },
   }),
 };
 
@@ -110,10 +115,11 @@ export function planInputs(spec: VmSpec, facts: Partial<HostFacts> = {}): PlanIn
 
 /** Names beneath /dev are block devices here; all others are regular files on the disk 8:0. */
 function imageOf(device: VmSpec["devices"][number], directory: string): [string, ImageFacts][] {
-  if (device.disk === null) return [];
-  const path = resolve(directory, device.disk.file);
-  const isBlock = path.startsWith("/dev/");
-  return [[device.id, { kind: isBlock ? "block" : "file", path, blockDevice: isBlock ? "253:7" : "8:0" }]];
+  return imageLayers(device).map(({ file }, layer) => {
+    const path = resolve(directory, file);
+    const isBlock = path.startsWith("/dev/");
+    return [imageKey(device.id, layer), { kind: isBlock ? "block" : "file", path, blockDevice: isBlock ? "253:7" : "8:0" }];
+  });
 }
 
 function bootFilesOf({ boot, source }: VmSpec): PlanInputs["bootFiles"] {

@@ -36,7 +36,12 @@ const limits = record({ readBytesPerSecond: perSecond, writeBytesPerSecond: perS
 
 const diskDevice = record({
   model: fc.constantFrom(...DISK_MODELS),
-  disk: record({ file: path, format: fc.constantFrom("raw" as const, "qcow2" as const), readOnly: fc.boolean() }),
+  disk: record({
+    file: path,
+    format: fc.constantFrom("raw" as const, "qcow2" as const),
+    readOnly: fc.boolean(),
+    backing: fc.constant([]),
+  }),
   limits,
 }).map((disk) => ({ role: "disk", net: null, ...disk }));
 const netDevice = record({

@@ -10,7 +10,7 @@ const BACKEND = { fd: 5, imageKind: "file", vm: "web1" } as const;
 const NO_BACKEND = { fd: null, imageKind: null, vm: "web1" } as const;
 
 function disk(model: string, readOnly = false): DeviceSpec {
-  return { id: "d", role: "disk", model, disk: { file: "a,b.img", format: "raw", readOnly }, net: null, limits: {} };
+  return { id: "d", role: "disk", model, disk: { file: "a,b.img", format: "raw", readOnly, backing: [] }, net: null, limits: {} };
 }
 
 function net(mac: string | null, id = "n"): DeviceSpec {
