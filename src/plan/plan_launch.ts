@@ -3,6 +3,7 @@ import { type DeviceSpec, type LayerStatuses, requiredLayers, VMM_ID } from "../
 import { DEVICE_FDS, deviceArguments, requirePciSlots, VMM_FDS, vmmArguments } from "./arguments.js";
 import { wireDevice } from "./device_wiring.js";
 import { orderForFirmware } from "./firmware_order.js";
+import { requireHostCapacity } from "./host_capacity.js";
 import { imageKey, imageLayers, planImageFds } from "./image_nodes.js";
 import type { FdPlan, LaunchPlan, MachinePlan, ProcessPlan } from "./launch_plan.js";
 import { judgeLayers, requireLayers } from "./layers.js";
@@ -23,6 +24,7 @@ export function planLaunch(inputs: PlanInputs): LaunchPlan {
   const machine = planMachine(inputs);
   const { accelWhy } = machine;
   if (machine.accel === "tcg") requireTcgDevices(spec, { accelWhy, version: roleOf(inputs, VMM_ID).inventory.version });
+  requireHostCapacity(spec, inputs.facts);
   requirePciSlots(spec);
   const devices = orderForFirmware(spec);
   const processes = [

@@ -10,6 +10,8 @@ import { builtInHostConfig, VMM_ID, type VmSpec } from "../../src/spec/index.js"
 /** A host that can give every layer but SELinux. */
 export const FULL_HOST: HostFacts = {
   kernelRelease: "6.18.0",
+  memoryBytes: 256 * 1024 ** 3,
+  cpus: 64,
   securityModules: ["capability", "landlock", "yama"],
   landlockAbi: 7,
   kvm: { available: true },
