@@ -125,7 +125,8 @@ export interface Addon {
   openTap(options: { name: string }): number;
   socketPair(): [number, number];
   pipePair(): [number, number];
-  tryLock(options: { fd: number }): boolean;
+  /** `shared`: beside others that share it. Default: alone. */
+  tryLock(options: { fd: number; shared?: boolean }): boolean;
   cloneTreeReadOnly(options: { path: string }): number;
   makeTmpfs(options: { sizeBytes: number }): number;
   sealTmpfs(options: { fd: number }): void;
