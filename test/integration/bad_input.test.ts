@@ -165,4 +165,15 @@ test("one file as disk and as serial log, or by two paths, is refused", async ()
   assert.match(error?.message ?? "", /cannot give "good.img" to the serial console: "disk0" has it too/);
 });
 
+test("one absent log for two serial ports, or for one and the console, is refused, and not made", async () => {
+  const port = (id: string) => ({ id, role: "serial", model: "pci-serial", serial: { file: "line.log" } });
+  const two = await outcomeOf(JSON.stringify({ ...GOOD_VM, devices: [port("tty0"), port("tty1")] }));
+  assert.is(two?.code, "image-shared", two?.message);
+  assert.match(two?.message ?? "", /cannot give "line.log" to "tty1": "tty0" has it too/);
+  const console = { serial: { file: "./line.log" } };
+  const withConsole = await outcomeOf(JSON.stringify({ ...GOOD_VM, console, devices: [port("tty0")] }));
+  assert.is(withConsole?.code, "image-shared", withConsole?.message);
+  assert.not.ok(readdirSync(fixture.directory).includes("line.log"));
+});
+
 test.run();
