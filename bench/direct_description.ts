@@ -23,6 +23,8 @@ function describeSource({ source }: FdPlan): string {
       return `channel ${source.device}`;
     case "image":
       return `image ${source.path}`;
+    case "backing":
+      throw new Error("a benchmark's image has no backing file");
     case "null":
     case "log":
       return "null";

@@ -72,6 +72,7 @@ export class Manifest {
       }
       case "serial":
       case "tap":
+      case "backing":
         throw new Error(`no process of a benchmark has a ${from}`);
     }
   }

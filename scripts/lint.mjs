@@ -6,7 +6,9 @@ import { listFiles, REPOSITORY } from "./repository.mjs";
 import { buildOnChange } from "./setup/stamp.mjs";
 
 const fix = process.argv.includes("--fix");
-const native = ["native/core", "native/addon", "native/bench"].flatMap((folder) => listFiles(folder, [".cc", ".h"]));
+const native = ["native/core", "native/addon", "native/judge", "native/bench"].flatMap((folder) =>
+  listFiles(folder, [".cc", ".h"]),
+);
 const nodeHeaders = join(dirname(dirname(process.execPath)), "include/node");
 
 /** Runs a linter with its output on this terminal. One that complains does not keep the others from running. */

@@ -67,11 +67,12 @@ Napi::Value unread(const Napi::CallbackInfo& info) {
                          unread_bytes(get_int(options, "fd"), static_cast<std::uint32_t>(get_number(options, "inode"))));
 }
 
-// Exclusive lock of the open file description, released with its last fd, a killed launcher's included. Returns whether
+// Exclusive or shared lock of the open file description, released with its last fd, a killed launcher's included. Returns whether
 // it was taken; never waits.
 Napi::Value try_lock(const Napi::CallbackInfo& info) {
-  const int fd = get_int(options_of(info), "fd");
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
+  const Napi::Object options = options_of(info);
+  const int kind = options.Has("shared") && get_bool(options, "shared") ? LOCK_SH : LOCK_EX;
+  if (flock(get_int(options, "fd"), kind | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
   if (errno == EWOULDBLOCK) return Napi::Boolean::New(info.Env(), false);
   throw kernel_error(info.Env(), "flock", errno);
 }

@@ -15,8 +15,8 @@
 namespace bulkhead {
 namespace {
 
-// SIGSETXID of glibc (nptl/internaltypes.h, sysdeps/unix/sysv/linux/internal-signals.h): its own way to reach every thread, which no
-// function of glibc lets a program block. Node blocks all others in some of its threads.
+// SIGSETXID of glibc (nptl/internaltypes.h, sysdeps/unix/sysv/linux/internal-signals.h): its own way to reach every thread, which
+// no function of glibc lets a program block. Node blocks all others in some of its threads.
 constexpr int reach_signal = 33;
 // A thread answers within microseconds; one in an uninterruptible call takes as long as the call. In ms.
 constexpr long answer_deadline_ms = 5000;

@@ -27,7 +27,9 @@ export function buildNpmBindings() {
 
 /** The project's own addon: native/binding.gyp to native/build/Release/bulkhead.node. */
 export function buildAddon() {
-  const sources = listFiles("native", [".gyp", ".cc", ".h", ".S"]).filter((file) => !/^native\/(bench|boot|build)\//.test(file));
+  const sources = listFiles("native", [".gyp", ".cc", ".h", ".S"]).filter(
+    (file) => !/^native\/(bench|boot|build|judge)\//.test(file),
+  );
   const products = ["native/build/Release/bulkhead.node"];
   buildOnChange({ stamp: "native/build/addon.stamp", sources, products, extra: process.version }, () => {
     say("compiling the native addon");

@@ -1,5 +1,6 @@
 import { buildBootProgram } from "./boot_program.mjs";
 import { installDebianPackages } from "./debian_packages.mjs";
+import { buildImageJudge } from "./image_judge.mjs";
 import { withSetupLock } from "./lock.mjs";
 import { buildAddon, buildNpmBindings } from "./native_builds.mjs";
 import { installNpmPackages } from "./npm_packages.mjs";
@@ -14,6 +15,7 @@ const STEPS = [
   installNpmPackages,
   buildNpmBindings,
   buildAddon,
+  buildImageJudge,
   buildBootProgram,
   compileTypeScript,
 ];

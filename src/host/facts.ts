@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism, totalmem } from "node:os";
 import { addon, answerOf, isSystemError } from "../kernel/index.js";
 import { type CgroupFacts, readCgroupFacts } from "./cgroup_facts.js";
 
@@ -8,6 +9,10 @@ export type Availability = { readonly available: true } | { readonly available: 
 /** Read-only facts about this machine; everything a plan depends on and nothing else. */
 export interface HostFacts {
   readonly kernelRelease: string;
+  /** MemTotal of /proc/meminfo, in bytes. */
+  readonly memoryBytes: number;
+  /** Logical CPUs that the launcher, and so what it starts, may run on. */
+  readonly cpus: number;
   /** Active security modules in order; null when securityfs is not mounted. */
   readonly securityModules: readonly string[] | null;
   /** Landlock ABI version; 0: none. */
@@ -75,6 +80,8 @@ export function probeHost(options: { readonly skipKvm: boolean } = { skipKvm: fa
   const modules = readText("/sys/kernel/security/lsm")?.split(",") ?? null;
   return {
     kernelRelease: readText("/proc/sys/kernel/osrelease") ?? "unknown",
+    memoryBytes: totalmem(),
+    cpus: availableParallelism(),
     securityModules: modules,
     landlockAbi: probeLandlock(),
     kvm: options.skipKvm ? { available: false, why: "not probed, as nobody asks for it" } : probeKvm(),

@@ -9,3 +9,4 @@ export {
   signatureOf,
   takeInventory,
 } from "./program_inventory.js";
+export { type StaticProgram, takeStaticInventory } from "./static_inventory.js";

@@ -148,7 +148,8 @@ export interface Addon {
   openSocketDiag(): number;
   /** Bytes that wait unread in the UNIX stream socket of this inode, whoever holds it; `fd` is of openSocketDiag. ENOENT: nobody does. */
   unreadBytes(options: { fd: number; inode: number }): number;
-  tryLock(options: { fd: number }): boolean;
+  /** `shared`: beside others that share it. Default: alone. */
+  tryLock(options: { fd: number; shared?: boolean }): boolean;
   cloneTreeReadOnly(options: { path: string }): number;
   makeTmpfs(options: { sizeBytes: number }): number;
   sealTmpfs(options: { fd: number }): void;

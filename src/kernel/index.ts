@@ -12,5 +12,6 @@ export {
   type SpawnResult,
   type SystemError,
 } from "./addon.js";
+export { IMAGE_JUDGE_PROGRAM } from "./image_judge_program.js";
 export { compileFilter } from "./libseccomp.js";
 export { findLibseccomp, type LibseccompFile } from "./libseccomp_file.js";

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { HostError } from "../errors/index.js";
 import { addon, answerOf, isSystemError } from "../kernel/index.js";
-import type { FdPlan, ProcessPlan } from "../plan/index.js";
+import { type FdPlan, imageKey, type ProcessPlan } from "../plan/index.js";
 import type { HeldFd } from "../sandbox/index.js";
 import type { OpenedFile } from "./image.js";
 
@@ -54,7 +54,9 @@ export class MachineFds {
         case "channel":
           return this.#channelEnd(fd.source.device, plan.id === fd.source.device ? "device" : "vmm");
         case "image":
-          return this.#image(fd.source.device);
+          return this.#image(imageKey(fd.source.device, 0));
+        case "backing":
+          return this.#image(imageKey(fd.source.device, fd.source.layer));
         case "tap":
           return this.#keepOne(openTap(fd.source.name));
       }
@@ -95,9 +97,9 @@ export class MachineFds {
     return pair[side === "device" ? 0 : 1];
   }
 
-  #image(device: string): number {
-    const image = this.#images.get(device);
-    if (image === undefined) throw new Error(`no image was opened for ${device}`);
+  #image(key: string): number {
+    const image = this.#images.get(key);
+    if (image === undefined) throw new Error(`no image was opened for ${key}`);
     return image.fd;
   }
 }

@@ -1,7 +1,16 @@
 import type { ProgramInventory } from "../host/index.js";
 import type { LaunchPlan } from "../plan/index.js";
 import type { StartedProcess } from "../sandbox/index.js";
-import { isAlive, type KnownRun, type OwnedRun, type RecordedProcess, readJson, writeJson } from "../state/index.js";
+import {
+  type Directories,
+  isAlive,
+  type KnownRun,
+  listRuns,
+  type OwnedRun,
+  type RecordedProcess,
+  readJson,
+  writeJson,
+} from "../state/index.js";
 import type { ProcessFds } from "./channels.js";
 
 /** What a launch leaves beside its record, so that any later reader can hold a process against its plan. */
@@ -40,6 +49,16 @@ export interface RunEvidence {
   readonly plan: LaunchPlan;
   readonly started: readonly StartedProcess[];
   readonly missing: readonly RecordedProcess[];
+}
+
+/** Which process of which VM of this host was given the object of this `dev:ino`; null when no record names it. */
+export function findHolder(directories: Directories, inode: string): { vm: string; process: string } | null {
+  for (const run of listRuns(directories)) {
+    const evidence = readJson(`${run.directory}/${EVIDENCE_NAME}`) as Evidence | null;
+    const given = Object.entries(evidence?.inodes ?? {}).find(([, inodes]) => Object.values(inodes).includes(inode));
+    if (given !== undefined) return { vm: run.record.vm, process: given[0] };
+  }
+  return null;
 }
 
 /** What a launch left; null when it had not come that far. */

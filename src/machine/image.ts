@@ -9,6 +9,10 @@ import type { HostConfig, VmSpec } from "../spec/index.js";
 export interface OpenedFile {
   readonly fd: number;
   readonly sizeBytes: number;
+  /** `dev:ino` of what was opened. */
+  readonly inode: string;
+  /** The same for all ways to one object: `dev:ino` of a file, `block MAJOR:MINOR` of a device, which may have many nodes. */
+  readonly identity: string;
   readonly facts: ImageFacts;
 }
 
@@ -16,6 +20,8 @@ export interface FileRequest {
   readonly path: string;
   /** `append`: a log, made when absent. `fifo`: a FIFO that exists, both ways, so that no opening waits for a peer. */
   readonly access: "r" | "rw" | "append" | "fifo";
+  /** For `append`: a log that is absent is not made, and its absence is the answer. */
+  readonly onlyIfPresent?: boolean;
   /** Where the VM file names it, for messages. */
   readonly position: () => string;
 }
@@ -58,13 +64,16 @@ export function openTenantFile(request: FileRequest, directory: string, roots: r
       "Move it there, or add its directory to imageRoots in the host file.",
     );
   }
-  const pathFd = openPath(request, root, path);
+  const { pathFd, rootOwner } = openPath(request, root, path);
   try {
-    const facts = judgeFile(request, pathFd, statSync(root).uid);
+    const facts = judgeFile(request, pathFd, rootOwner);
     const fd = reopen(request, pathFd);
+    const inode = `${facts.dev}:${facts.ino}`;
     return {
       fd,
       sizeBytes: facts.size,
+      inode,
+      identity: facts.isBlockDevice() ? `block ${deviceNumber(facts.rdev)}` : inode,
       facts: { kind: facts.isBlockDevice() ? "block" : "file", path, blockDevice: blockDeviceOf(facts) },
     };
   } finally {
@@ -78,14 +87,13 @@ function isBeneath(root: string, path: string): boolean {
 }
 
 /** O_PATH first: opening a FIFO or a device for real would already act on it. */
-function openPath(request: FileRequest, root: string, path: string): number {
-  let rootFd: number | undefined;
+function openPath(request: FileRequest, root: string, path: string): { pathFd: number; rootOwner: number } {
+  const rootFd = openRoot(request, root);
   try {
-    rootFd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
     const resolveFlags = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
     const place = { directoryFd: rootFd, path: relative(root, path), resolve: resolveFlags };
-    if (request.access === "append") createIfAbsent(place);
-    return addon.openBeneath({ ...place, flags: O_PATH, mode: 0 });
+    if (request.access === "append" && request.onlyIfPresent !== true) createIfAbsent(place);
+    return { pathFd: addon.openBeneath({ ...place, flags: O_PATH, mode: 0 }), rootOwner: fstatSync(rootFd).uid };
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === "ELOOP")
@@ -96,7 +104,22 @@ function openPath(request: FileRequest, root: string, path: string): number {
         : "Check the path and its permissions.";
     throw refusal(request, "image-unreadable", answerOf(cause), remedy, cause);
   } finally {
-    if (rootFd !== undefined) closeSync(rootFd);
+    closeSync(rootFd);
+  }
+}
+
+function openRoot(request: FileRequest, root: string): number {
+  try {
+    return openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (cause) {
+    const remedy = "Make the directory, or correct imageRoots in the host file.";
+    throw refusal(
+      request,
+      "image-root-unreadable",
+      `its image root ${root} cannot be opened (${answerOf(cause)})`,
+      remedy,
+      cause,
+    );
   }
 }
 
@@ -171,8 +194,7 @@ function judgeFile(request: FileRequest, fd: number, rootOwner: number) {
 
 /** The whole disk that I/O limits apply to: a partition's parent, the file system's disk for a regular file. */
 function blockDeviceOf(facts: { isBlockDevice(): boolean; rdev: number; dev: number }): string | null {
-  const device = facts.isBlockDevice() ? facts.rdev : facts.dev;
-  const number = `${(device >> 8) & 0xfff}:${(device & 0xff) | ((device >> 12) & 0xfff00)}`;
+  const number = deviceNumber(facts.isBlockDevice() ? facts.rdev : facts.dev);
   try {
     const place = readlinkSync(`/sys/dev/block/${number}`);
     const partition = statSync(`/sys/dev/block/${number}/partition`, { throwIfNoEntry: false });
@@ -180,6 +202,11 @@ function blockDeviceOf(facts: { isBlockDevice(): boolean; rdev: number; dev: num
   } catch {
     return null; // A file system without a block device of its own: tmpfs, overlay, network.
   }
+}
+
+/** `MAJOR:MINOR`: new_decode_dev(), include/linux/kdev_t.h. */
+function deviceNumber(device: number): string {
+  return `${(device >> 8) & 0xfff}:${(device & 0xff) | ((device >> 12) & 0xfff00)}`;
 }
 
 function refusal(request: FileRequest, code: string, answer: string, remedy: string, cause?: unknown): SpecError {

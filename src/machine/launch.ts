@@ -14,12 +14,13 @@ import { describeReading, type Inspection } from "./inspect.js";
 import { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 import { orTryModel } from "./model_trial.js";
-import { bootFilesOf, closeTenantFiles, type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
+import { type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { RunningMachine } from "./running_machine.js";
 import { type ConsoleSink, connectSerial, type StreamSink } from "./serial_console.js";
 import { connectLine, filesOfLine } from "./serial_line.js";
+import { bootFilesOf, closeTenantFiles } from "./tenant_files.js";
 
 /** The steps of a launch, as progress reports and kill tests name them. */
 export type LaunchStep = "claim" | "plan" | "prepare" | "start" | "attach" | "verify" | "continue" | "run";
@@ -49,7 +50,8 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   const own = failed.find(({ vm }) => vm === spec.name);
   if (own !== undefined) throw own.error;
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
-  const prepare = (wanted: PlanRequest): Promise<PreparedPlan> => preparePlan(wanted, (uids) => run.update({ uids }));
+  const prepare = (wanted: PlanRequest): Promise<PreparedPlan> =>
+    preparePlan(wanted, { onReserved: (uids) => run.update({ uids }), claimsFiles: true });
   try {
     request.onStep?.("plan");
     const prepared = await orTryModel(prepare, request, (trial) => new Launch(request, run, trial).tryFirstDevice());

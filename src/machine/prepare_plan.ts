@@ -1,21 +1,20 @@
-import { closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { SpecError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
-import { type Identity, type LauncherInputs, type LaunchPlan, planLaunch } from "../plan/index.js";
-import { type BootFile, rootsDirectory } from "../sandbox/index.js";
+import { type Identity, IMAGE_JUDGE_ROLE, imageLayers, type LauncherInputs, type LaunchPlan, planLaunch } from "../plan/index.js";
+import { rootsDirectory } from "../sandbox/index.js";
 import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
 import { type Directories, readUidUse, releaseUids, reserveUid } from "../state/index.js";
-import { type FileRequest, imageRootsOf, type OpenedFile, openTenantFile } from "./image.js";
+import { judgeImages } from "./judge_images.js";
 import {
   type CompiledRole,
   compileRole,
   type PolicyFolder,
   type ResolvedRole,
   readPolicyFolder,
+  resolveImageJudge,
   resolveRole,
 } from "./resolved_role.js";
-import { filesOfLine, openSerialLine, type SerialLine } from "./serial_line.js";
+import { closeTenantFiles, makeSerialLogs, openTenantFiles, type TenantFiles } from "./tenant_files.js";
 
 export interface PlanRequest {
   readonly spec: VmSpec;
@@ -26,16 +25,6 @@ export interface PlanRequest {
   readonly qemu: QemuInstallation;
   /** Plan models that their roles do not list, for a trial that runs no guest. Default: they are refused. */
   readonly anyModel?: boolean;
-}
-
-/** Files of the tenant that are open from here on; closing them is the caller's. */
-export interface TenantFiles {
-  readonly images: ReadonlyMap<string, OpenedFile>;
-  readonly kernel: OpenedFile | null;
-  readonly initrd: OpenedFile | null;
-  readonly serialLog: OpenedFile | null;
-  /** By device id, of those that are serial ports. */
-  readonly serialLines: ReadonlyMap<string, SerialLine>;
 }
 
 export interface PreparedPlan {
@@ -54,36 +43,28 @@ const LAUNCHER_ROLE = "launcher";
 /** The package, from dist/src/machine/: Node loads modules of it when they are first needed. */
 const INSTALLATION = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** Closes all but those fds that another has taken over. */
-export function closeTenantFiles(files: TenantFiles, takenOver: ReadonlySet<number> = new Set()): void {
-  const lines = [...files.serialLines.values()].flatMap(filesOfLine);
-  for (const file of [...files.images.values(), files.kernel, files.initrd, files.serialLog, ...lines])
-    if (file !== null && !takenOver.has(file.fd)) closeSync(file.fd);
-}
-
-/** Names in /boot: KERNEL_PATH and INITRD_PATH of the plan. */
-export function bootFilesOf(files: TenantFiles): BootFile[] {
-  const named = [
-    { name: "kernel", file: files.kernel },
-    { name: "initrd", file: files.initrd },
-  ];
-  return named.flatMap(({ name, file }) => (file === null ? [] : [{ name, fd: file.fd, sizeBytes: file.sizeBytes }]));
+export interface PrepareOptions {
+  /** Records the uids before anything else can fail. */
+  readonly onReserved: (uids: readonly number[]) => void;
+  /** For a launch: nobody else may write what this VM uses. */
+  readonly claimsFiles: boolean;
 }
 
 /**
  * Steps 1 to 5 of a launch: checks the VM file against the host file, probes the host, resolves the policies, reserves the
- * uids, opens the tenant's files and plans. `onReserved` records the uids before anything else can fail.
+ * uids, opens the tenant's files, plans, and has every qcow2 image judged.
  */
-export async function preparePlan(request: PlanRequest, onReserved: (uids: readonly number[]) => void): Promise<PreparedPlan> {
-  const { spec, hostConfig } = request;
+export async function preparePlan(request: PlanRequest, options: PrepareOptions): Promise<PreparedPlan> {
+  const { spec, hostConfig, directories } = request;
   checkAgainstHost(spec, hostConfig);
   const facts = probeHost({ skipKvm: spec.machine.accel === "tcg" });
   const folder = readPolicyFolder(request.policyFolder);
   const roles = await resolveRoles(request, folder);
   const launcher = await compileRole(request, LAUNCHER_ROLE, folder);
-  const files = openTenantFiles(spec, hostConfig);
+  const filesRequest = { spec, hostConfig, claimIn: options.claimsFiles ? directories : null };
+  const files = openTenantFiles(filesRequest);
   try {
-    const identities = drawIdentities(request, onReserved);
+    const identities = drawIdentities(request, options.onReserved);
     const plan = planLaunch({
       spec,
       hostConfig,
@@ -93,12 +74,14 @@ export async function preparePlan(request: PlanRequest, onReserved: (uids: reado
       images: new Map([...files.images].map(([id, file]) => [id, file.facts])),
       bootFiles: files.kernel === null ? null : { kernel: files.kernel.facts.path, initrd: files.initrd?.facts.path ?? null },
       launcher: launcherInputs(request, launcher),
-      rootsDirectory: rootsDirectory(request.directories.cache),
+      rootsDirectory: rootsDirectory(directories.cache),
     });
+    const judge = roles.get(IMAGE_JUDGE_ROLE);
+    if (judge !== undefined) await judgeImages({ request, plan, role: judge, images: files.images });
     return {
       plan,
       facts,
-      files,
+      files: makeSerialLogs(filesRequest, files),
       filters: new Map([...roles].map(([role, known]) => [role, known.filter])),
       inventories: new Map([...roles].map(([role, known]) => [role, known.inputs.inventory])),
       launcherFilter: Buffer.from(launcher.filter.base64, "base64"),
@@ -113,9 +96,10 @@ export async function preparePlan(request: PlanRequest, onReserved: (uids: reado
 export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
   let reserved: readonly number[] = [];
   try {
-    const prepared = await preparePlan(request, (uids) => {
+    const onReserved = (uids: readonly number[]) => {
       reserved = uids;
-    });
+    };
+    const prepared = await preparePlan(request, { onReserved, claimsFiles: false });
     closeTenantFiles(prepared.files);
     return prepared.plan;
   } finally {
@@ -134,6 +118,8 @@ async function resolveRoles(request: PlanRequest, folder: PolicyFolder): Promise
   const names = [...new Set(request.spec.devices.map((device) => device.role)), VMM_ID];
   for (const role of names) roles.set(role, await resolveRole(request, role, folder));
   if (request.anyModel !== true) await requireModels(request, roles);
+  const isJudged = request.spec.devices.some((device) => imageLayers(device).some(({ format }) => format === "qcow2"));
+  if (isJudged) roles.set(IMAGE_JUDGE_ROLE, await resolveImageJudge(request, folder));
   return roles;
 }
 
@@ -145,75 +131,6 @@ async function requireModels({ spec, policyFolder }: PlanRequest, roles: Readonl
     const position = spec.source.locate(["devices", index, "model"]);
     requireRoleOfModel(policy, { model: device.model, position, homes: rolesOfModel(policyFolder, device.model) });
   }
-}
-
-function openTenantFiles(spec: VmSpec, hostConfig: HostConfig): TenantFiles {
-  const roots = imageRootsOf(spec, hostConfig);
-  const images = new Map<string, OpenedFile>();
-  const opened: OpenedFile[] = [];
-  const open = (path: string, access: FileRequest["access"], key: readonly (string | number)[]): OpenedFile => {
-    const file = openTenantFile({ path, access, position: () => spec.source.locate(key) }, spec.source.directory, roots);
-    opened.push(file);
-    return file;
-  };
-  try {
-    spec.devices.forEach((device, index) => {
-      if (device.disk === null) return;
-      images.set(device.id, open(device.disk.file, device.disk.readOnly ? "r" : "rw", ["devices", index, "disk", "file"]));
-    });
-    refuseSharedWrites(spec, images);
-    const boot = spec.boot?.kind === "kernel" ? spec.boot : null;
-    const kernel = boot === null ? null : open(boot.file, "r", ["boot", "kernel", "file"]);
-    const initrd = boot === null || boot.initrd === null ? null : open(boot.initrd, "r", ["boot", "kernel", "initrd"]);
-    refuseLargeBoot(spec, [kernel, initrd]);
-    const { serial } = spec.console;
-    const serialLog = serial.kind === "file" ? open(serial.file, "append", ["console", "serial", "file"]) : null;
-    const serialLines = new Map<string, SerialLine>();
-    spec.devices.forEach(({ id, serial: line }, index) => {
-      const openOf = (path: string, access: FileRequest["access"], key: string): OpenedFile =>
-        open(path, access, ["devices", index, "serial", key]);
-      if (line !== null) serialLines.set(id, openSerialLine(line, openOf));
-    });
-    return { images, kernel, initrd, serialLog, serialLines };
-  } catch (error) {
-    for (const file of opened) closeSync(file.fd);
-    throw error;
-  }
-}
-
-/** The VMM reads copies of both in host memory, which must not outgrow what the tenant was given. */
-function refuseLargeBoot(spec: VmSpec, files: readonly (OpenedFile | null)[]): void {
-  const sizes = files.flatMap((file) => (file === null ? [] : [file.sizeBytes]));
-  const sumBytes = sizes.reduce((sum, sizeBytes) => sum + sizeBytes, 0);
-  const { memoryBytes } = spec.machine;
-  if (sumBytes <= memoryBytes || spec.boot?.kind !== "kernel") return;
-  throw new SpecError({
-    code: "boot-too-large",
-    tried: `${spec.source.locate(["boot", "kernel", "file"])}: cannot boot ${JSON.stringify(spec.boot.file)}`,
-    subject: spec.boot.file,
-    answer: `kernel and initrd have ${sizes.join(" + ")} bytes, the guest has ${memoryBytes} bytes of memory`,
-    remedy: "Give the machine more memory, or name smaller files.",
-  });
-}
-
-/** Two device processes with one image would corrupt it; QEMU's own lock would say so only after they were started. */
-function refuseSharedWrites(spec: VmSpec, images: ReadonlyMap<string, OpenedFile>): void {
-  const seen = new Map<string, { id: string; readOnly: boolean }>();
-  spec.devices.forEach((device, index) => {
-    const image = images.get(device.id);
-    if (image === undefined || device.disk === null) return;
-    const other = seen.get(image.facts.path);
-    if (other !== undefined && !(other.readOnly && device.disk.readOnly)) {
-      throw new SpecError({
-        code: "image-shared",
-        tried: `${spec.source.locate(["devices", index, "disk", "file"])}: cannot give ${JSON.stringify(device.disk.file)} to "${device.id}"`,
-        subject: device.disk.file,
-        answer: `"${other.id}" has it too, and one of them writes`,
-        remedy: "Give each device an image of its own, or say `readOnly: true` for both.",
-      });
-    }
-    seen.set(image.facts.path, { id: device.id, readOnly: device.disk.readOnly });
-  });
 }
 
 function drawIdentities(request: PlanRequest, onReserved: (uids: readonly number[]) => void): Map<string, Identity> {

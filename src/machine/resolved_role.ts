@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { findLibseccomp } from "../kernel/index.js";
-import type { FilterFacts, RoleInputs } from "../plan/index.js";
+import { takeStaticInventory } from "../host/index.js";
+import { findLibseccomp, IMAGE_JUDGE_PROGRAM } from "../kernel/index.js";
+import { type FilterFacts, IMAGE_JUDGE_ROLE, type RoleInputs } from "../plan/index.js";
 import type { ResolvedPolicy } from "../policy/index.js";
 import { ContentCache } from "../state/index.js";
 import { knownInventory } from "./inventory_cache.js";
@@ -11,6 +12,14 @@ export interface ResolvedRole {
   readonly inputs: RoleInputs;
   /** The array of struct sock_filter. */
   readonly filter: Buffer;
+}
+
+/** Resolves the role that judges images: its program is ours, and needs nothing of the installation. */
+export async function resolveImageJudge(request: PlanRequest, folder: PolicyFolder): Promise<ResolvedRole> {
+  const { policy, filter } = await compileRole(request, IMAGE_JUDGE_ROLE, folder);
+  const program = { source: IMAGE_JUDGE_PROGRAM, target: "/bin/image-judge", version: "image judge of Bulkhead" };
+  const inventory = takeStaticInventory(program);
+  return { inputs: { policy, inventory, filter }, filter: Buffer.from(filter.base64, "base64") };
 }
 
 /** A role's policy and its filter as it is kept, base64. */

@@ -8,13 +8,25 @@ export type SerialLine =
   | { readonly kind: "file"; readonly log: OpenedFile }
   | { readonly kind: "pipe"; readonly input: OpenedFile; readonly output: OpenedFile };
 
-type Open = (path: string, access: FileRequest["access"], key: string) => OpenedFile;
+export interface LineEnd {
+  readonly end: "log" | "in" | "out";
+  readonly path: string;
+  readonly access: FileRequest["access"];
+  /** The key of the line's VM file entry that names it. */
+  readonly key: "file" | "pipe";
+}
 
 /** `pipe` names two FIFOs as QEMU's own pipe backend does: PATH.in is what the guest reads, PATH.out what it writes. */
-export function openSerialLine(spec: SerialLineSpec, open: Open): SerialLine {
-  if (spec.kind === "file") return { kind: "file", log: open(spec.file, "append", "file") };
-  const input = open(`${spec.path}.in`, "fifo", "pipe");
-  return { kind: "pipe", input, output: open(`${spec.path}.out`, "fifo", "pipe") };
+export function endsOfLine(spec: SerialLineSpec): readonly LineEnd[] {
+  if (spec.kind === "file") return [{ end: "log", path: spec.file, access: "append", key: "file" }];
+  return (["in", "out"] as const).map((end) => ({ end, path: `${spec.path}.${end}`, access: "fifo", key: "pipe" }));
+}
+
+/** The line that its open ends make; null while one is missing. */
+export function joinLine(fileOf: (end: LineEnd["end"]) => OpenedFile | undefined): SerialLine | null {
+  const [log, input, output] = [fileOf("log"), fileOf("in"), fileOf("out")];
+  if (log !== undefined) return { kind: "file", log };
+  return input === undefined || output === undefined ? null : { kind: "pipe", input, output };
 }
 
 export function filesOfLine(line: SerialLine): readonly OpenedFile[] {

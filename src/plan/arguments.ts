@@ -1,7 +1,7 @@
 import { PlanError } from "../errors/index.js";
 import type { DeviceSpec, VmSpec } from "../spec/index.js";
 import type { DeviceWiring } from "./device_wiring.js";
-import { IMAGE_FD_SET } from "./disk_wiring.js";
+import { imageArguments } from "./image_nodes.js";
 
 /** Fd numbers that every process of a VM has: 0 to 2 are /dev/null and the log. */
 export const MONITOR_FD = 3;
@@ -18,7 +18,6 @@ const MONITOR = ["-chardev", `socket,id=monitor,fd=${MONITOR_FD}`, "-mon", "char
 
 /** The argv of a device process. It stops in preconfig, before its device exists, until its backend is attached. */
 export function deviceArguments(program: string, device: DeviceSpec, wiring: DeviceWiring): string[] {
-  const image = device.disk === null ? [] : ["-add-fd", `fd=${BACKEND_FD},set=${IMAGE_FD_SET}`];
   return [
     program,
     ...NOTHING_BY_DEFAULT,
@@ -26,7 +25,7 @@ export function deviceArguments(program: string, device: DeviceSpec, wiring: Dev
     ...["-machine", "x-remote", "-accel", "tcg,tb-size=1"],
     "-preconfig",
     ...MONITOR,
-    ...image,
+    ...imageArguments(device, BACKEND_FD),
     ...wiring.options,
     ...wiring.devices.flatMap((object) => ["-device", JSON.stringify(object)]),
     "-object",

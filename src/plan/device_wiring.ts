@@ -3,6 +3,7 @@ import { wireDisk } from "./disk_wiring.js";
 import type { MonitorCommand } from "./launch_plan.js";
 import { wireNet } from "./net_wiring.js";
 import { wireAudio, wireSerial, wireUsb, wireWatchdog } from "./peripheral_wiring.js";
+import type { ImageFacts } from "./plan_inputs.js";
 
 /** What a device process is told: its options and `-device` objects, and the monitor commands that attach its backend. */
 export interface DeviceWiring {
@@ -18,7 +19,9 @@ export interface DeviceWiring {
 export interface BackendFacts {
   /** Fd number of the image, tap or serial line in the device process; null where there is none. */
   readonly fd: number | null;
-  readonly imageKind: "file" | "block" | null;
+  readonly imageKind: ImageFacts["kind"] | null;
+  /** What the backing files of the image turned out to be, nearest first. Default: there is none. */
+  readonly backingKinds?: readonly ImageFacts["kind"][];
   readonly vm: string;
   /** Where a key of the device stands in the VM file, for messages. */
   readonly locate: (key: string) => string;

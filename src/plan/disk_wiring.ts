@@ -1,6 +1,7 @@
 import { PlanError } from "../errors/index.js";
 import type { DeviceLimits, DeviceSpec, DiskSpec } from "../spec/index.js";
 import type { BackendFacts, DeviceWiring } from "./device_wiring.js";
+import { attachImage, formatNodeName } from "./image_nodes.js";
 import type { MonitorCommand } from "./launch_plan.js";
 
 /**
@@ -36,50 +37,21 @@ const DISK_WIRINGS: ReadonlyMap<string, DiskWiring> = new Map<string, DiskWiring
   ],
 ]);
 
-/** The fd set that a device process finds its image in; sets are numbered per process. */
-export const IMAGE_FD_SET = 1;
-
-/** `/dev/fdset/1`: where QEMU looks for the image; nothing in the file system. */
-const IMAGE_PATH = `/dev/fdset/${IMAGE_FD_SET}`;
-
 /** A controller with one disk. The disk's serial number is the device's id, by which a guest tells its disks apart. */
 export function wireDisk(device: DeviceSpec, disk: DiskSpec, backend: BackendFacts): DeviceWiring {
   const wiring = DISK_WIRINGS.get(device.model);
   if (wiring === undefined) throw unknownModel(device, backend);
   if (disk.readOnly && wiring.writableOnly !== undefined) throw writableOnly(device, backend, wiring.writableOnly);
   const limited = planThrottle(device.id, device.limits);
-  const drive = limited === null ? formatNode(device.id) : limited.node;
-  const attach = [attachImage(device.id, disk, backend), ...(limited?.commands ?? [])];
+  const drive = limited === null ? formatNodeName(device.id) : limited.node;
+  const kinds = [backend.imageKind ?? "file", ...(backend.backingKinds ?? [])];
+  const attach = [attachImage(device, kinds), ...(limited?.commands ?? [])];
   const controller = { driver: device.model, id: device.id };
   const { medium } = wiring;
   if (medium === null) return { options: [], devices: [{ ...controller, drive, serial: device.id }], attach };
   const { driver, bus = `${device.id}.0` } = medium;
   const serial = medium.serial ? { serial: device.id } : {};
   return { options: [], devices: [controller, { driver, id: `${device.id}-drive`, bus, drive, ...serial }], attach };
-}
-
-function formatNode(id: string): string {
-  return `${id}-format`;
-}
-
-function attachImage(id: string, disk: DiskSpec, backend: BackendFacts): MonitorCommand {
-  // auto-read-only would make QEMU ask the fd set for a second, read-only fd first.
-  const access = { "read-only": disk.readOnly, "auto-read-only": false };
-  return {
-    execute: "blockdev-add",
-    arguments: {
-      driver: disk.format,
-      "node-name": formatNode(id),
-      ...access,
-      file: {
-        driver: backend.imageKind === "block" ? "host_device" : "file",
-        "node-name": `${id}-file`,
-        filename: IMAGE_PATH,
-        locking: "on",
-        ...access,
-      },
-    },
-  };
 }
 
 /** Members of ThrottleLimits: QEMU qapi/block-core.json. */
@@ -103,7 +75,7 @@ function planThrottle(id: string, limits: DeviceLimits): { node: string; command
     { execute: "object-add", arguments: { "qom-type": "throttle-group", id: group, limits: Object.fromEntries(values) } },
     {
       execute: "blockdev-add",
-      arguments: { driver: "throttle", "node-name": node, "throttle-group": group, file: formatNode(id) },
+      arguments: { driver: "throttle", "node-name": node, "throttle-group": group, file: formatNodeName(id) },
     },
   ];
   return { node, commands };

@@ -1,4 +1,5 @@
 export { INITRD_PATH, KERNEL_PATH } from "./arguments.js";
+export { imageKey, imageLayers } from "./image_nodes.js";
 export type {
   FdKind,
   FdPlan,
@@ -19,5 +20,6 @@ export type {
 } from "./launch_plan.js";
 export { judgeLayers } from "./layers.js";
 export { CGROUP_DIRECTORY } from "./limits.js";
+export { IMAGE_JUDGE_ROLE, JUDGE_FDS } from "./plan_image_judges.js";
 export type { FilterFacts, Identity, ImageFacts, LauncherInputs, PlanInputs, RoleInputs } from "./plan_inputs.js";
 export { planLaunch } from "./plan_launch.js";

@@ -8,6 +8,8 @@ export interface LaunchPlan {
   readonly schemaVersion: 1;
   readonly vm: string;
   readonly machine: MachinePlan;
+  /** Processes that judge the VM's qcow2 images before any other is started, each on its own image; they end with their verdict. */
+  readonly judges: readonly ProcessPlan[];
   /** In start order, the VMM last. */
   readonly processes: readonly ProcessPlan[];
   /** What the launcher keeps once the guest runs, when it is asked to confine itself: `bulkhead run` is. */
@@ -85,6 +87,8 @@ export type FdSource =
   /** The end of the channel to or from device `device`. */
   | { readonly from: "channel"; readonly device: string }
   | { readonly from: "image"; readonly device: string; readonly path: string }
+  /** Layer 1 is the backing file of the image, 2 the backing file of that. */
+  | { readonly from: "backing"; readonly device: string; readonly layer: number; readonly path: string }
   | { readonly from: "tap"; readonly name: string };
 
 export interface MonitorCommand {

@@ -7,11 +7,11 @@ export interface PlanInputs {
   readonly spec: VmSpec;
   readonly hostConfig: HostConfig;
   readonly facts: HostFacts;
-  /** By role; `vmm` included. */
+  /** By role; `vmm` included, and `image-judge` when an image is qcow2. */
   readonly roles: ReadonlyMap<string, RoleInputs>;
   /** By process id; drawn and reserved beforehand. */
   readonly identities: ReadonlyMap<string, Identity>;
-  /** By device id, what the image turned out to be. */
+  /** By imageKey(), what each image and backing file turned out to be. */
   readonly images: ReadonlyMap<string, ImageFacts>;
   /** Absolute paths of the files of a direct boot, for reports; null without one. */
   readonly bootFiles: { readonly kernel: string; readonly initrd: string | null } | null;

@@ -3,23 +3,16 @@ import { type DeviceSpec, type LayerStatuses, requiredLayers, VMM_ID } from "../
 import { DEVICE_FDS, deviceArguments, requirePciSlots, VMM_FDS, vmmArguments } from "./arguments.js";
 import { wireDevice } from "./device_wiring.js";
 import { orderForFirmware } from "./firmware_order.js";
-import { planLandlock } from "./landlock.js";
-import type { FdPlan, LaunchPlan, MachinePlan, NamespaceName, ProcessPlan } from "./launch_plan.js";
+import { requireHostCapacity } from "./host_capacity.js";
+import { imageKey, imageLayers, planImageFds } from "./image_nodes.js";
+import type { FdPlan, LaunchPlan, MachinePlan, ProcessPlan } from "./launch_plan.js";
 import { planLauncher } from "./launcher.js";
 import { judgeLayers, requireLayers } from "./layers.js";
-import { planIoLimit, planLimits, planProcessCgroup, planVmCgroup } from "./limits.js";
-import type { Identity, PlanInputs, RoleInputs } from "./plan_inputs.js";
-import { planNodes, planRoot } from "./root_plan.js";
-import { syscallNames } from "./syscall_names.js";
+import { planIoLimit, planProcessCgroup, planVmCgroup } from "./limits.js";
+import { planImageJudges } from "./plan_image_judges.js";
+import type { PlanInputs } from "./plan_inputs.js";
+import { planConfinement, roleOf, STANDARD_FDS } from "./process_confinement.js";
 import { requireTcgDevices } from "./tcg_devices.js";
-
-/** One malloc arena: with several, glibc reads /proc/sys/vm/overcommit_memory when a thread's heap shrinks, and there is no /proc. */
-const ENVIRONMENT = { MALLOC_ARENA_MAX: "1" };
-const NAMESPACES: readonly NamespaceName[] = ["user", "mount", "pid", "net", "ipc", "uts", "cgroup"];
-/** What a process creates is nobody else's: no bits for group and others. */
-const UMASK = 0o077;
-/** The same for all, so that no name of the host or of the VM shows. */
-const HOST_NAME = "bulkhead";
 
 /**
  * Computes what a launch will do. Pure: reads nothing, draws nothing, starts nothing.
@@ -32,6 +25,7 @@ export function planLaunch(inputs: PlanInputs): LaunchPlan {
   const machine = planMachine(inputs);
   const { accelWhy } = machine;
   if (machine.accel === "tcg") requireTcgDevices(spec, { accelWhy, version: roleOf(inputs, VMM_ID).inventory.version });
+  requireHostCapacity(spec, inputs.facts);
   requirePciSlots(spec);
   const devices = orderForFirmware(spec);
   const processes = [
@@ -44,6 +38,7 @@ export function planLaunch(inputs: PlanInputs): LaunchPlan {
     schemaVersion: 1,
     vm: spec.name,
     machine,
+    judges: planImageJudges(inputs, layers),
     processes,
     launcher: planLauncher(inputs.launcher, { vm: spec.name, landlockAbi: inputs.facts.landlockAbi, cgroup }),
     cgroup,
@@ -74,70 +69,18 @@ function chooseAccel(inputs: PlanInputs): { accel: "kvm" | "tcg"; accelWhy: stri
   });
 }
 
-function roleOf(inputs: PlanInputs, role: string): RoleInputs {
-  const found = inputs.roles.get(role);
-  if (found === undefined) throw new Error(`no policy was resolved for role ${role}`);
-  return found;
-}
-
-function identityOf(inputs: PlanInputs, id: string): Identity {
-  const found = inputs.identities.get(id);
-  if (found === undefined) throw new Error(`no identity was drawn for process ${id}`);
-  return found;
-}
-
-/** What devices and the VMM have in common. */
-function planConfinement(
-  inputs: PlanInputs,
-  process: { id: string; role: RoleInputs; accel: "kvm" | "tcg"; boot: { kernel: string; initrd: string | null } | null },
-) {
-  const { role } = process;
-  const { policy, filter } = role;
-  const nodes = planNodes(policy, process.accel);
-  const granted = {
-    ...role,
-    policy: { ...policy, nodes: policy.nodes.filter((node) => nodes.some(({ name }) => name === node.name)) },
-  };
-  return {
-    env: ENVIRONMENT,
-    ...identityOf(inputs, process.id),
-    umask: UMASK,
-    hostName: HOST_NAME,
-    namespaces: NAMESPACES,
-    capabilities: [],
-    noNewPrivs: true as const,
-    selfMade: policy.selfMade.map(({ kind, max }) => ({ kind, max })),
-    attach: [],
-    root: planRoot(role, inputs.rootsDirectory, process.boot),
-    nodes,
-    seccomp: {
-      start: syscallNames(policy.seccomp.start, policy.seccomp.run),
-      run: syscallNames(policy.seccomp.run, []),
-      instructions: filter.instructions,
-      sha256: filter.sha256,
-      generator: filter.generator,
-      generatorWhy: filter.generatorWhy,
-    },
-    landlock: planLandlock(inputs.facts.landlockAbi, granted, process.boot !== null),
-    limits: planLimits(policy),
-    selinux: null,
-  };
-}
-
-const STANDARD_FDS: readonly FdPlan[] = [
-  { fd: 0, kind: "null", purpose: "standard input", access: "r", source: { from: "null" } },
-  { fd: 1, kind: "pipe", purpose: "log", access: "w", source: { from: "log" } },
-  { fd: 2, kind: "pipe", purpose: "log", access: "w", source: { from: "log" } },
-  { fd: DEVICE_FDS.monitor, kind: "unix-stream", purpose: "monitor", access: "rw", source: { from: "monitor" } },
-];
-
 function planDevice(inputs: PlanInputs, device: DeviceSpec, layers: LayerStatuses): ProcessPlan {
   const role = roleOf(inputs, device.role);
-  const backend = planBackend(inputs, device);
-  const image = inputs.images.get(device.id);
+  const backends = planBackends(inputs, device);
+  const [image, ...backing] = imageLayers(device).map((_, layer) => inputs.images.get(imageKey(device.id, layer)));
   const { name, source, devices } = inputs.spec;
-  const locate = (key: string): string => source.locate(["devices", devices.indexOf(device), key]);
-  const wiring = wireDevice(device, { fd: backend?.fd ?? null, imageKind: image?.kind ?? null, vm: name, locate });
+  const wiring = wireDevice(device, {
+    fd: backends[0]?.fd ?? null,
+    imageKind: image?.kind ?? null,
+    backingKinds: backing.map((facts) => facts?.kind ?? "file"),
+    vm: name,
+    locate: (key) => source.locate(["devices", devices.indexOf(device), key]),
+  });
   const channel: FdPlan = {
     fd: DEVICE_FDS.channel,
     kind: "unix-stream",
@@ -150,7 +93,7 @@ function planDevice(inputs: PlanInputs, device: DeviceSpec, layers: LayerStatuse
     role: device.role,
     argv: deviceArguments(role.inventory.program, device, wiring),
     ...planConfinement(inputs, { id: device.id, role, accel: "tcg", boot: null }),
-    fds: [...STANDARD_FDS, channel, ...(backend === null ? [] : [backend])],
+    fds: [...STANDARD_FDS, channel, ...backends],
     monitor: [...wiring.attach, { execute: "x-exit-preconfig" }],
     ...(device.watchdog === null ? {} : { onWatchdog: device.watchdog.action }),
     ...(wiring.warning === undefined ? {} : { warning: wiring.warning }),
@@ -159,21 +102,16 @@ function planDevice(inputs: PlanInputs, device: DeviceSpec, layers: LayerStatuse
   };
 }
 
-function planBackend(inputs: PlanInputs, device: DeviceSpec): FdPlan | null {
-  if (device.disk !== null) {
-    const image = inputs.images.get(device.id);
-    if (image === undefined) throw new Error(`no image was opened for device ${device.id}`);
-    const access = device.disk.readOnly ? "r" : "rw";
-    const source = { from: "image", device: device.id, path: image.path } as const;
-    return { fd: DEVICE_FDS.backend, kind: image.kind, purpose: `image of ${device.id}`, access, source };
-  }
+function planBackends(inputs: PlanInputs, device: DeviceSpec): FdPlan[] {
+  const fd = DEVICE_FDS.backend;
+  if (device.disk !== null) return planImageFds(device, inputs.images, fd);
   if (device.serial !== null) {
     const source = { from: "serial" } as const;
-    return { fd: DEVICE_FDS.backend, kind: "unix-stream", purpose: `serial line of ${device.id}`, access: "rw", source };
+    return [{ fd, kind: "unix-stream", purpose: `serial line of ${device.id}`, access: "rw", source }];
   }
-  if (device.net?.kind !== "tap") return null;
+  if (device.net?.kind !== "tap") return [];
   const source = { from: "tap", name: device.net.tap } as const;
-  return { fd: DEVICE_FDS.backend, kind: "tap", purpose: `tap ${device.net.tap}`, access: "rw", source };
+  return [{ fd, kind: "tap", purpose: `tap ${device.net.tap}`, access: "rw", source }];
 }
 
 function planVmm(

@@ -1,4 +1,5 @@
 import { quoteValue } from "../text/index.js";
+import { checkDisk } from "./disk_rules.js";
 import { parseSize } from "./size.js";
 import type { Report, SoundDevice } from "./vm_rules.js";
 import { type DeviceFile, THROTTLE_MAX } from "./vm_schema.js";
@@ -28,6 +29,7 @@ export function findBrokenDeviceRules(devices: readonly SoundDevice[], report: R
     checkLimits(sound, report);
     checkNet(sound, report);
     checkPeripherals(sound, report);
+    checkDisk(sound, report);
     if (sound.device.id === VMM_ID) {
       report(
         ["devices", sound.index, "id"],

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, readlink } from "node:fs/promises";
 import { SpecError } from "../errors/index.js";
 import { type Problem, printable } from "../text/index.js";
 import { invalidFile } from "./problem.js";
@@ -8,13 +8,16 @@ import { invalidFile } from "./problem.js";
 /** Largest VM or host file, in bytes. */
 export const FILE_SIZE_MAX_BYTES = 1024 * 1024;
 
+/** O_PATH: include/uapi/asm-generic/fcntl.h. To open a device for real would already act on it: /dev/watchdog starts. */
+const O_PATH = 0o10000000;
+
 export interface ReadText {
   /** The file as the user named it. */
   readonly file: string;
   /** Begins the message when the file cannot be read: `VM file` or `host file`. */
   readonly title: "VM file" | "host file";
-  /** Called with what fstat says of the opened file, before anything is read; throws to refuse it. */
-  readonly inspect?: (stats: Stats) => void;
+  /** Called with what fstat says of the opened file and where it lies, before anything is read; throws to refuse it. */
+  readonly inspect?: (stats: Stats, realPath: string) => void;
 }
 
 /**
@@ -23,19 +26,22 @@ export interface ReadText {
  */
 export async function readFileText(request: ReadText): Promise<string> {
   const { file } = request;
+  let path: FileHandle | undefined;
   let handle: FileHandle | undefined;
   try {
-    // Non-blocking: opening a FIFO without a writer would otherwise wait for ever.
-    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-    const stats = await handle.stat();
+    path = await open(file, O_PATH);
+    const stats = await path.stat();
     if (!stats.isFile()) throw wordUnreadable(request, "it is not a regular file");
-    request.inspect?.(stats);
+    // Non-blocking: some files of /proc are regular by their mode and wait for what is never written.
+    handle = await open(`/proc/self/fd/${path.fd}`, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    request.inspect?.(stats, await readlink(`/proc/self/fd/${path.fd}`));
     return decodeText(file, await readBounded(handle));
   } catch (error) {
     if (error instanceof SpecError) throw error;
     throw wordUnreadable(request, wordReadFailure(error), error);
   } finally {
     await handle?.close();
+    await path?.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Stats } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { SpecError } from "../errors/index.js";
@@ -24,7 +24,11 @@ const WRITABLE_BY_OTHERS = 0o022;
  */
 export async function readHostFile(file?: string, store?: ResultStore): Promise<HostConfig> {
   if (file === undefined) return readHostFileIfPresent(DEFAULT_HOST_FILE, store);
-  const text = await readFileText({ file, title: "host file", inspect: (stats) => requireTrusted(file, stats) });
+  const text = await readFileText({
+    file,
+    title: "host file",
+    inspect: (stats, realPath) => requireTrusted(file, stats, realPath),
+  });
   const origin = { file, directory: dirname(resolve(file)) };
   const kept = store?.get("host-file", text) as Omit<HostConfig, "source"> | undefined;
   if (kept !== undefined) return { ...kept, source: lazySource(text, origin) };
@@ -82,18 +86,44 @@ function toHostConfig(host: HostFile, source: SpecSource | null): HostConfig {
   };
 }
 
-/** Whoever can write this file can lift every limit in it. */
-function requireTrusted(file: string, stats: Stats): void {
-  const foreign = stats.uid !== 0;
-  if (!foreign && (stats.mode & WRITABLE_BY_OTHERS) === 0) return;
-  const name = printable(file);
-  throw new SpecError({
+/** Whoever can write this file, or put another in its place, can lift every limit in it. */
+function requireTrusted(file: string, stats: Stats, realPath: string): void {
+  const own = untrustedBy(stats, { sticky: false });
+  if (own !== null)
+    throw untrusted(file, own, `Check its content, then run: chown root ${printable(file)} && chmod go-w ${printable(file)}`);
+  // By the name that was given and, where that is a link, by that of what it leads to.
+  for (const path of new Set([resolve(file), realPath])) {
+    for (const directory of ancestorsOf(path)) {
+      const why = untrustedBy(statSync(directory), { sticky: true });
+      if (why === null) continue;
+      const answer = `others can put another in its place, for of its directory ${printable(directory)}: ${why}`;
+      throw untrusted(file, answer, "Move it to a directory of root's, such as /etc/bulkhead.");
+    }
+  }
+}
+
+function ancestorsOf(path: string): string[] {
+  const parent = dirname(path);
+  return parent === path ? [] : [parent, ...ancestorsOf(parent)];
+}
+
+/** S_ISVTX: in a sticky directory nobody but root can rename or remove what root owns. */
+const STICKY = 0o1000;
+
+function untrustedBy(stats: Stats, { sticky }: { readonly sticky: boolean }): string | null {
+  if (stats.uid !== 0) return `it belongs to uid ${stats.uid}, not to root`;
+  const guarded = sticky && (stats.mode & STICKY) !== 0;
+  return (stats.mode & WRITABLE_BY_OTHERS) === 0 || guarded
+    ? null
+    : `its mode ${(stats.mode & 0o7777).toString(8)} lets others write it`;
+}
+
+function untrusted(file: string, answer: string, remedy: string): SpecError {
+  return new SpecError({
     code: "host-file-untrusted",
-    tried: `Cannot trust the host file "${name}"`,
+    tried: `Cannot trust the host file "${printable(file)}"`,
     subject: file,
-    answer: foreign
-      ? `it belongs to uid ${stats.uid}, not to root`
-      : `its mode ${(stats.mode & 0o7777).toString(8)} lets others write it`,
-    remedy: `Check its content, then run: chown root ${name} && chmod go-w ${name}`,
+    answer,
+    remedy,
   });
 }

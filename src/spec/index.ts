@@ -9,6 +9,7 @@ export { formatSize, parseSize } from "./size.js";
 export { parseVmText, readVmFile } from "./vm_file.js";
 export type {
   AudioSpec,
+  BackingSpec,
   BootSpec,
   DeviceLimits,
   DeviceSpec,

@@ -4,7 +4,18 @@ import { readFileText, readStandardInputText } from "./file_text.js";
 import { parseSize } from "./size.js";
 import { findBrokenVmRules } from "./vm_rules.js";
 import { type DeviceFile, type VmFile, vmSchema } from "./vm_schema.js";
-import type { BootSpec, DeviceLimits, DeviceSpec, NetSpec, SerialLineSpec, SerialSpec, SpecSource, VmSpec } from "./vm_spec.js";
+import type {
+  BackingSpec,
+  BootSpec,
+  DeviceLimits,
+  DeviceSpec,
+  DiskSpec,
+  NetSpec,
+  SerialLineSpec,
+  SerialSpec,
+  SpecSource,
+  VmSpec,
+} from "./vm_spec.js";
 
 /**
  * Reads and checks a VM file; `-` is standard input, whose relative paths start from the working directory.
@@ -60,7 +71,7 @@ function toDeviceSpec(device: DeviceFile): DeviceSpec {
   const { id, role, model, disk, net, serial, usb, audio, watchdog, limits } = device;
   return {
     ...{ id, role, model },
-    disk: disk ?? null,
+    disk: disk === undefined ? null : toDiskSpec(disk),
     net: net === undefined ? null : toNetSpec(net),
     serial: serial === undefined ? null : toSerialLine(serial),
     usb: usb ?? null,
@@ -68,6 +79,12 @@ function toDeviceSpec(device: DeviceFile): DeviceSpec {
     watchdog: watchdog ?? null,
     limits: toLimits(limits),
   };
+}
+
+function toDiskSpec({ backing, ...disk }: NonNullable<DeviceFile["disk"]>): DiskSpec {
+  const chain: BackingSpec[] = [];
+  for (let layer = backing; layer !== undefined; layer = layer.backing) chain.push({ file: layer.file, format: layer.format });
+  return { ...disk, backing: chain };
 }
 
 function toSerialLine({ file, pipe }: NonNullable<DeviceFile["serial"]>): SerialLineSpec {

@@ -1,4 +1,4 @@
-import type { infer as Infer } from "zod/mini";
+import type { infer as Infer, ZodMiniType } from "zod/mini";
 import { loadZod, type Zod } from "./deferred_zod.js";
 import { LAYERS } from "./layer.js";
 import { audioSchema, serialLineSchema, usbSchema, watchdogSchema } from "./peripheral_schema.js";
@@ -20,6 +20,12 @@ type VmSchema = ReturnType<typeof makeVmSchema>;
 /** A VM file whose shape is right, with its defaults filled in. What the keys say together is checked by vm_rules.ts. */
 export type VmFile = Infer<VmSchema>;
 export type DeviceFile = VmFile["devices"][number];
+/** A file that a qcow2 image takes from what it does not hold itself; it may have one of its own. */
+export interface BackingFile {
+  readonly file: string;
+  readonly format: "raw" | "qcow2";
+  readonly backing?: BackingFile | undefined;
+}
 
 let schema: VmSchema | undefined;
 
@@ -80,7 +86,18 @@ function diskSchema(z: Zod) {
     file: path(z),
     format: z._default(choice(z, ["raw", "qcow2"]), "raw"),
     readOnly: z._default(z.boolean("true or false"), false),
+    backing: z.optional(backingSchema(z)),
   });
+}
+
+/** Without a default for `format`: a wrong one would show the guest other data, and it is never read from the image. */
+function backingSchema(z: Zod) {
+  const schema: ZodMiniType<BackingFile> = z.lazy(() =>
+    mapping(z, { file: path(z), format: choice(z, ["raw", "qcow2"]), backing: z.optional(schema) }).check(
+      z.meta({ description: "a backing file, opened read-only" }),
+    ),
+  );
+  return schema;
 }
 
 function netSchema(z: Zod) {

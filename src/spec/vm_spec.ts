@@ -52,6 +52,13 @@ export interface DiskSpec {
   readonly file: string;
   readonly format: "raw" | "qcow2";
   readonly readOnly: boolean;
+  /** What a qcow2 image takes from where it holds nothing itself, nearest first; opened read-only. */
+  readonly backing: readonly BackingSpec[];
+}
+
+export interface BackingSpec {
+  readonly file: string;
+  readonly format: "raw" | "qcow2";
 }
 
 export type NetSpec =

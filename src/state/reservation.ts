@@ -98,10 +98,12 @@ export function reserveUid(
 ): number {
   const directory = `${directories.run}/uids`;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const free = withoutRanges(range, owner.use.delegated);
+  const count = free.reduce((sum, part) => sum + part.last - part.first + 1, 0);
+  if (count === 0) throw exhausted(range, owner.vm, "all of them are delegated to others in /etc/subuid or /etc/subgid");
   for (let draw = 0; draw < DRAWS_MAX; draw += 1) {
-    const uid = randomInt(range.first, range.last + 1);
-    const delegated = owner.use.delegated.some((other) => uid >= other.first && uid <= other.last);
-    if (delegated || owner.use.used.has(uid)) continue;
+    const uid = memberOf(free, randomInt(count));
+    if (owner.use.used.has(uid)) continue;
     try {
       writeFileSync(`${directory}/${uid}`, owner.vm, { flag: "wx", mode: 0o600 });
       return uid;
@@ -109,11 +111,40 @@ export function reserveUid(
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
   }
-  throw new StateError({
+  throw exhausted(range, owner.vm, `${DRAWS_MAX} uids drawn at random were all taken`);
+}
+
+/** What is left of a range without others, in ascending order. */
+function withoutRanges(range: UidRange, others: readonly UidRange[]): UidRange[] {
+  return others.reduce<UidRange[]>(
+    (parts, other) =>
+      parts.flatMap((part) => {
+        if (other.last < part.first || other.first > part.last) return [part];
+        const below = { first: part.first, last: other.first - 1 };
+        const above = { first: other.last + 1, last: part.last };
+        return [below, above].filter(({ first, last }) => first <= last);
+      }),
+    [range],
+  );
+}
+
+/** The uid that is `index` places into the parts, counted through all of them. */
+function memberOf(parts: readonly UidRange[], index: number): number {
+  let rest = index;
+  for (const { first, last } of parts) {
+    if (rest <= last - first) return first + rest;
+    rest -= last - first + 1;
+  }
+  throw new RangeError(`no uid ${index} in ${parts.length} ranges`);
+}
+
+function exhausted(range: UidRange, vm: string, answer: string): StateError {
+  const { first, last } = range;
+  return new StateError({
     code: "uids-exhausted",
-    tried: `Cannot reserve a uid for VM "${owner.vm}"`,
-    subject: `${range.first}-${range.last}`,
-    answer: `${DRAWS_MAX} uids drawn at random were all taken or delegated to others`,
+    tried: `Cannot reserve a uid of ${first}-${last} for VM "${vm}"`,
+    subject: `${first}-${last}`,
+    answer,
     remedy: "Widen `uids` in the host file, or remove what /etc/subuid delegates inside it.",
   });
 }

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { HostFacts, ProgramInventory } from "../../src/host/index.js";
-import type { ImageFacts, PlanInputs, RoleInputs } from "../../src/plan/index.js";
+import { type ImageFacts, imageKey, imageLayers, type PlanInputs, type RoleInputs } from "../../src/plan/index.js";
 import type { ResolvedPolicy } from "../../src/policy/index.js";
 import type { SyscallRule } from "../../src/seccomp/index.js";
 import { builtInHostConfig, VMM_ID, type VmSpec } from "../../src/spec/index.js";
@@ -10,6 +10,8 @@ import { builtInHostConfig, VMM_ID, type VmSpec } from "../../src/spec/index.js"
 /** A host that can give every layer but SELinux. */
 export const FULL_HOST: HostFacts = {
   kernelRelease: "6.18.0",
+  memoryBytes: 256 * 1024 ** 3,
+  cpus: 64,
   securityModules: ["capability", "landlock", "yama"],
   landlockAbi: 7,
   kvm: { available: true },
@@ -51,8 +53,10 @@ function policyOf(role: string, parts: Pick<ResolvedPolicy, "models" | "nodes" |
 
 const LEAST_LIMITS = { openFilesMax: 64, threadsMax: 7, overheadBytes: 128 * MIB, lockedBytesMax: 0 };
 
+type FixtureRole = "disk" | "net" | "vmm" | "serial" | "usb" | "audio" | "watchdog" | "image-judge";
+
 /** Limits of the first three differ in every figure, so that a plan which mixes them up shows. */
-export const POLICIES: Readonly<Record<"disk" | "net" | "vmm" | "serial" | "usb" | "audio" | "watchdog", ResolvedPolicy>> = {
+export const POLICIES: Readonly<Record<FixtureRole, ResolvedPolicy>> = {
   disk: policyOf("disk", {
     models: ["lsi53c895a"],
     nodes: [],
@@ -72,6 +76,11 @@ export const POLICIES: Readonly<Record<"disk" | "net" | "vmm" | "serial" | "usb"
   usb: policyOf("usb", { models: ["qemu-xhci"], nodes: [], limits: LEAST_LIMITS }),
   audio: policyOf("audio", { models: ["AC97"], nodes: [], limits: LEAST_LIMITS }),
   watchdog: policyOf("watchdog", { models: ["i6300esb"], nodes: [], limits: LEAST_LIMITS }),
+  "image-judge": policyOf("image-judge", {
+    models: [],
+    nodes: [],
+    limits: { openFilesMax: 32, threadsMax: 1, overheadBytes: 16 * MIB, lockedBytesMax: 0 },
+  }),
 };
 
 export const INVENTORY: ProgramInventory = {
@@ -124,10 +133,11 @@ export function planInputs(spec: VmSpec, facts: Partial<HostFacts> = {}): PlanIn
 
 /** Names beneath /dev are block devices here; all others are regular files on the disk 8:0. */
 function imageOf(device: VmSpec["devices"][number], directory: string): [string, ImageFacts][] {
-  if (device.disk === null) return [];
-  const path = resolve(directory, device.disk.file);
-  const isBlock = path.startsWith("/dev/");
-  return [[device.id, { kind: isBlock ? "block" : "file", path, blockDevice: isBlock ? "253:7" : "8:0" }]];
+  return imageLayers(device).map(({ file }, layer) => {
+    const path = resolve(directory, file);
+    const isBlock = path.startsWith("/dev/");
+    return [imageKey(device.id, layer), { kind: isBlock ? "block" : "file", path, blockDevice: isBlock ? "253:7" : "8:0" }];
+  });
 }
 
 function bootFilesOf({ boot, source }: VmSpec): PlanInputs["bootFiles"] {

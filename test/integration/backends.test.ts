@@ -68,13 +68,17 @@ test("one image for two writers is refused before anything starts", async () => 
   assert.match(result.stderr, /"disk0" has it too, and one of them writes/);
 });
 
-test("one image for two VMs: QEMU's lock refuses the second, which leaves nothing and does the first no harm", async () => {
+test("one image for two VMs: the second is told who has it, before anything starts, and does the first no harm", async () => {
   const first = await launch(await fixture.request(demoVmText({ name: "test-first", disks: "blank" })));
   try {
     await writeFile(join(fixture.directory, "second.yaml"), demoVmText({ name: "test-second", disks: "blank" }));
     const second = await runBulkhead(["run", "second.yaml"], fixture);
     assert.is(second.exitCode, 3, second.stderr);
-    assert.match(second.stderr, /lock/);
+    assert.match(
+      second.stderr,
+      /second\.yaml:\d+:\d+: cannot write "disk0-blank\.img": VM "test-first" \(its disk0\) holds a lock on it/,
+    );
+    assert.is((await runBulkhead(["plan", "second.yaml"], fixture)).exitCode, 0, "to plan is to look only");
   } finally {
     first.kill();
     await first.ended;
@@ -153,7 +157,9 @@ tap("a tap goes to the network card's process and to no other; a second VM is to
     holders?.map(({ id }) => id),
     ["net0"],
   );
-  await writeFile(join(fixture.directory, "busy.yaml"), tapVm("test-busy", "tap0"));
+  // Without disks: those of the first VM are claimed as well, and would be told first.
+  const withoutDisks = tapVm("test-busy", "tap0").replace(/^.*role: disk.*\n/gm, "");
+  await writeFile(join(fixture.directory, "busy.yaml"), withoutDisks);
   const busy = await endOf(inNamespace("run", "busy.yaml"));
   assert.is(busy.exitCode, 3, busy.stderr);
   assert.match(busy.stderr, /Cannot attach to tap "tap0": TUNSETIFF: EBUSY/);

@@ -38,15 +38,16 @@ const limits = record({ readBytesPerSecond: perSecond, writeBytesPerSecond: perS
 );
 
 const format = fc.constantFrom("raw" as const, "qcow2" as const);
+const backing = fc.constant([]);
 const diskDevice = fc.oneof(
   record({
     model: fc.constantFrom(...DISK_MODELS),
-    disk: record({ file: path, format, readOnly: fc.boolean() }),
+    disk: record({ file: path, format, readOnly: fc.boolean(), backing }),
     limits,
   }),
   record({
     model: fc.constantFrom(...WRITABLE_MODELS),
-    disk: record({ file: path, format, readOnly: fc.constant(false) }),
+    disk: record({ file: path, format, readOnly: fc.constant(false), backing }),
     limits,
   }),
 );

@@ -12,7 +12,8 @@ const BACKEND = { fd: 5, imageKind: "file", vm: "web1", locate } as const;
 const NO_BACKEND = { fd: null, imageKind: null, vm: "web1", locate } as const;
 
 function disk(model: string, readOnly = false): DeviceSpec {
-  return { ...NO_BACKENDS, id: "d", role: "disk", model, disk: { file: "a,b.img", format: "raw", readOnly }, limits: {} };
+  const image = { file: "a,b.img", format: "raw", readOnly, backing: [] } as const;
+  return { ...NO_BACKENDS, id: "d", role: "disk", model, disk: image, limits: {} };
 }
 
 function net(mac: string | null, id = "n"): DeviceSpec {

@@ -12,6 +12,8 @@ const test = suite("shipped policies", { timeoutMs: 30_000 });
 const folder = join(repositoryRoot, "policies");
 const ROLES = ["audio", "disk", "net", "serial", "usb", "vmm", "watchdog"];
 const DEVICE_ROLES = ROLES.filter((role) => role !== "vmm");
+/** Roles of programs other than QEMU, which the tests of QEMU's roles do not fit. */
+const OTHER_ROLES = ["image-judge", "launcher"];
 const load = (role: string) => loadRolePolicy({ folder, role });
 const names = (rules: readonly SyscallRule[]) => new Set(rules.map(({ syscall }) => syscall));
 
@@ -21,8 +23,8 @@ test.before(() => {
 });
 test.after(() => rmSync(cacheDirectory, { recursive: true, force: true }));
 
-test("the roles are these and the launcher's, so that a new one is tested too", () => {
-  assert.equal(listRoles(folder), [...ROLES, "launcher"].sort());
+test("the roles are these, so that a new one is tested too", () => {
+  assert.equal(listRoles(folder), [...ROLES, ...OTHER_ROLES].sort());
 });
 
 test("launcher role: starts and traces nothing, makes no connection, names no process, has no start phase", () => {
@@ -86,6 +88,20 @@ for (const role of ROLES) {
     }
   });
 }
+
+test("image-judge role: six calls, each on the one fd that it is for, and nothing of the file system", async () => {
+  const { seccomp, models, files, nodes, selfMade } = load("image-judge");
+  await compiledFilter({ policy: seccomp, phases: "run", cacheDirectory });
+  assert.equal([models, files, nodes, selfMade], [[], [], [], []]);
+  assert.equal([...names(seccomp.run)], ["read", "lseek", "pread64", "write", "exit_group"]);
+  assert.equal([...names(seccomp.start)], ["execve"]);
+  const run = combinePhases(seccomp, "run");
+  const kind = (syscall: string, args: bigint[]) => decideCall(run, syscall, args).action.kind;
+  assert.equal([kind("read", [3n, 0n, 1n]), kind("pread64", [4n, 0n, 4096n]), kind("write", [3n])], ["allow", "allow", "allow"]);
+  const wrongFd = [kind("read", [4n, 0n, 1n]), kind("pread64", [3n]), kind("write", [4n]), kind("lseek", [3n, 0n, 2n])];
+  assert.equal(wrongFd, Array(4).fill("kill-process"));
+  assert.is(kind("read", [3n, 0n, 2n]), "kill-process");
+});
 
 test("device roles: hold no KVM request and no /dev/kvm", () => {
   for (const role of DEVICE_ROLES) {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmod, chown, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -105,6 +105,26 @@ test("host file behind a symbolic link: owner and mode are those of the opened f
   assert.is((await readHostFile(link)).limits.processesPerVm, 9);
   await chmod(file, 0o666);
   assert.is((await refusalOf(readHostFile(link))).code, "host-file-untrusted");
+});
+
+test("a directory that others can write: its host file is refused, for another could stand in its place; a sticky one is not", async () => {
+  await chmod(folder, 0o777);
+  const error = await refusalOf(readHostFile(file));
+  assert.is(error.code, "host-file-untrusted");
+  assert.match(error.message, /others can put another in its place, for of its directory .*: its mode 777 lets others write it/);
+  await chmod(folder, 0o1777);
+  assert.is((await readHostFile(file)).limits.processesPerVm, 9);
+  await chown(folder, 1234, 0);
+  assert.match((await refusalOf(readHostFile(file))).message, /of its directory .*: it belongs to uid 1234/);
+});
+
+test("a link in a directory of root's to a file in one of another's: refused", async () => {
+  const theirs = join(folder, "theirs");
+  await mkdir(theirs);
+  await writeFile(join(theirs, "host.yaml"), "{}\n");
+  await chmod(theirs, 0o777);
+  await symlink(join(theirs, "host.yaml"), join(folder, "link.yaml"));
+  assert.is((await refusalOf(readHostFile(join(folder, "link.yaml")))).code, "host-file-untrusted");
 });
 
 test("a FIFO, a directory or a device as host file: refused without waiting", async () => {

@@ -23,7 +23,7 @@ test("VM file with every key: read into a VmSpec", () => {
         id: "disk0",
         role: "disk",
         model: "lsi53c895a",
-        disk: { file: "root.img", format: "qcow2", readOnly: true },
+        disk: { file: "root.img", format: "qcow2", readOnly: true, backing: [] },
         net: null,
         ...NO_PERIPHERAL,
         limits: { readBytesPerSecond: 50 * 1024 ** 2, writeOperationsPerSecond: 500 },
@@ -99,7 +99,7 @@ devices:
   );
   assert.equal(vm.boot, { kind: "kernel", file: "vmlinuz", initrd: null, append: "console=ttyS0" });
   assert.equal(vm.console, { serial: { kind: "file", file: "serial.log" } });
-  assert.equal(vm.devices[0]?.disk, { file: "a", format: "raw", readOnly: false });
+  assert.equal(vm.devices[0]?.disk, { file: "a", format: "raw", readOnly: false, backing: [] });
   assert.equal(vm.devices[1]?.net, { kind: "disconnected", mac: null });
 });
 

@@ -55,6 +55,16 @@ test("reserve: both ends of the range are drawn", () => {
   assert.equal([...drawn].sort(), [7, 8]);
 });
 
+test("reserve: one free uid between delegations is found at once, however much of the range they take", () => {
+  const delegated = [
+    { first: 400_000, last: 549_999 },
+    { first: 550_001, last: 600_000 },
+    { first: 1, last: 2 },
+  ];
+  const owner = { vm: "web1", use: { delegated, used: new Set<number>() } };
+  assert.is(reserveUid(directories, { first: 500_000, last: 565_535 }, owner), 550_000);
+});
+
 test("reserve: what is delegated to others is left alone, to its last uid", () => {
   const owner = { vm: "web1", use: { delegated: [{ first: 101, last: 103 }], used: new Set<number>() } };
   assertExhausted(() => reserveUid(directories, { first: 101, last: 103 }, owner));

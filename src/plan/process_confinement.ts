@@ -1,0 +1,75 @@
+import type { SyscallRule } from "../seccomp/index.js";
+import { MONITOR_FD } from "./arguments.js";
+import { planLandlock } from "./landlock.js";
+import type { FdPlan, NamespaceName } from "./launch_plan.js";
+import { planLimits } from "./limits.js";
+import type { Identity, PlanInputs, RoleInputs } from "./plan_inputs.js";
+import { planNodes, planRoot } from "./root_plan.js";
+import { syscallNames } from "./syscall_names.js";
+
+/** One malloc arena: with several, glibc reads /proc/sys/vm/overcommit_memory when a thread's heap shrinks, and there is no /proc. */
+const ENVIRONMENT = { MALLOC_ARENA_MAX: "1" };
+const NAMESPACES: readonly NamespaceName[] = ["user", "mount", "pid", "net", "ipc", "uts", "cgroup"];
+/** What a process creates is nobody else's: no bits for group and others. */
+const UMASK = 0o077;
+/** The same for all, so that no name of the host or of the VM shows. */
+const HOST_NAME = "bulkhead";
+
+/** What every process has; fd 3 is how the launcher talks to it. */
+export const STANDARD_FDS: readonly FdPlan[] = [
+  { fd: 0, kind: "null", purpose: "standard input", access: "r", source: { from: "null" } },
+  { fd: 1, kind: "pipe", purpose: "log", access: "w", source: { from: "log" } },
+  { fd: 2, kind: "pipe", purpose: "log", access: "w", source: { from: "log" } },
+  { fd: MONITOR_FD, kind: "unix-stream", purpose: "monitor", access: "rw", source: { from: "monitor" } },
+];
+
+/** Throws for a role that was not resolved: a defect of the caller. */
+export function roleOf(inputs: PlanInputs, role: string): RoleInputs {
+  const found = inputs.roles.get(role);
+  if (found === undefined) throw new Error(`no policy was resolved for role ${role}`);
+  return found;
+}
+
+function identityOf(inputs: PlanInputs, id: string): Identity {
+  const found = inputs.identities.get(id);
+  if (found === undefined) throw new Error(`no identity was drawn for process ${id}`);
+  return found;
+}
+
+/** What devices, the VMM and the judges of images have in common. */
+export function planConfinement(
+  inputs: PlanInputs,
+  process: { id: string; role: RoleInputs; accel: "kvm" | "tcg"; boot: { kernel: string; initrd: string | null } | null },
+) {
+  const { role } = process;
+  const { policy, filter } = role;
+  const nodes = planNodes(policy, process.accel);
+  const granted = {
+    ...role,
+    policy: { ...policy, nodes: policy.nodes.filter((node) => nodes.some(({ name }) => name === node.name)) },
+  };
+  return {
+    env: ENVIRONMENT,
+    ...identityOf(inputs, process.id),
+    umask: UMASK,
+    hostName: HOST_NAME,
+    namespaces: NAMESPACES,
+    capabilities: [],
+    noNewPrivs: true as const,
+    selfMade: policy.selfMade.map(({ kind, max }) => ({ kind, max })),
+    attach: [],
+    root: planRoot(role, inputs.rootsDirectory, process.boot),
+    nodes,
+    seccomp: {
+      start: syscallNames(policy.seccomp.start, policy.seccomp.run),
+      run: syscallNames(policy.seccomp.run, []),
+      instructions: filter.instructions,
+      sha256: filter.sha256,
+      generator: filter.generator,
+      generatorWhy: filter.generatorWhy,
+    },
+    landlock: planLandlock(inputs.facts.landlockAbi, granted, process.boot !== null),
+    limits: planLimits(policy),
+    selinux: null,
+  };
+}

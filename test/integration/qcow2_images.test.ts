@@ -1,0 +1,172 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { takeStaticInventory } from "../../src/host/index.js";
+import { launch, previewPlan } from "../../src/index.js";
+import { openTenantFile } from "../../src/machine/index.js";
+import { judgeImages } from "../../src/machine/judge_images.js";
+import { readPolicyFolder, resolveImageJudge } from "../../src/machine/resolved_role.js";
+import { rootsDirectory } from "../../src/sandbox/index.js";
+import { suite } from "../support/harness.js";
+import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { compileVictim } from "../support/victim/compile_victim.js";
+
+const test = suite("qcow2 images, judged in a confined process", {
+  needs: ["root", "qemu", "qemu-img", "user-namespaces"],
+  timeoutMs: 60_000,
+});
+let fixture: MachineFixture;
+
+test.before(async () => {
+  fixture = await makeFixture();
+  make("base.qcow2");
+});
+test.after(() => fixture.remove());
+test.afterEach(() => assert.equal(fixture.leftovers(), []));
+
+const place = (name: string) => join(fixture.directory, name);
+
+function qemuImg(...args: string[]): void {
+  const done = spawnSync("qemu-img", args, { cwd: fixture.directory });
+  assert.is(done.status, 0, String(done.stderr));
+}
+
+function make(name: string, ...options: string[]): string {
+  qemuImg("create", "-q", "-f", "qcow2", ...options, name, "8M");
+  return name;
+}
+
+/** A VM with one disk; `disk` as in a VM file. */
+function vmText(disk: string, name = "test-judged"): string {
+  return `name: ${name}\nmachine: {memory: 64M, accel: tcg}\ndevices:\n  - {id: disk0, role: disk, model: lsi53c895a, disk: ${disk}}\n`;
+}
+
+const plan = async (disk: string) => previewPlan(await fixture.request(vmText(disk)));
+
+async function refusal(disk: string): Promise<{ code: string; message: string; exitCode: number }> {
+  const error = await plan(disk).then(
+    () => null,
+    (cause: Error & { code: string; exitCode: number }) => cause,
+  );
+  if (error === null) throw new Error(`${disk} was not refused`);
+  return error;
+}
+
+test("what qemu-img makes is sound: both versions, all cluster sizes, compression, snapshots, bitmaps, preallocation", async () => {
+  const options = [
+    "compat=0.10",
+    "cluster_size=512",
+    "cluster_size=2M",
+    "compression_type=zstd",
+    "extended_l2=on",
+    "refcount_bits=1",
+  ];
+  const images = options.map((option, index) => make(`made${index}.qcow2`, "-o", option));
+  images.push(make("full.qcow2", "-o", "preallocation=metadata,lazy_refcounts=on"), make("kept.qcow2"));
+  qemuImg("snapshot", "-c", "one", "kept.qcow2");
+  qemuImg("bitmap", "--add", "kept.qcow2", "bitmap0");
+  for (const image of images) {
+    const { judges } = await plan(`{file: ${image}, format: qcow2}`);
+    assert.equal(
+      judges.map(({ id, role, fds }) => [id, role, fds.at(-1)?.access]),
+      [["disk0-judge", "image-judge", "r"]],
+    );
+  }
+});
+
+test("raw images are parsed by nobody: no judge is planned", async () => {
+  assert.equal((await plan("{file: base.qcow2, format: raw}")).judges, []);
+});
+
+test("a backing file that the VM file does not name, or names in vain, is refused", async () => {
+  make("top.qcow2", "-b", "base.qcow2", "-F", "qcow2");
+  const unnamed = await refusal("{file: top.qcow2, format: qcow2}");
+  assert.is(unnamed.code, "image-names-files");
+  assert.match(
+    unnamed.message,
+    /^test\.yaml:4:\d+: cannot use the qcow2 image "top\.qcow2": it takes data from a backing file, "base\.qcow2"/,
+  );
+  const vain = await refusal("{file: base.qcow2, format: qcow2, backing: {file: disk0.img, format: raw}}");
+  assert.match(vain.message, /it has no backing file, and the VM file names one/);
+  const deeper = await refusal("{file: top.qcow2, format: qcow2, backing: {file: top2.qcow2, format: qcow2}}").catch(() => null);
+  assert.is(deeper?.code, "image-unreadable");
+  qemuImg("create", "-q", "-f", "qcow2", "-b", "top.qcow2", "-F", "qcow2", "third.qcow2");
+  const middle = await refusal("{file: third.qcow2, format: qcow2, backing: {file: top.qcow2, format: qcow2}}");
+  assert.match(middle.message, /cannot use the qcow2 image "top\.qcow2": it takes data from a backing file/);
+});
+
+test("another data file, encryption, a raw image and a cut one are refused, each in its words", async () => {
+  make("data.qcow2", "-o", "data_file=data.raw");
+  make("crypt.qcow2", "--object", "secret,id=key,data=x", "-o", "encrypt.format=aes,encrypt.key-secret=key");
+  writeFileSync(place("cut.qcow2"), readFileSync(place("base.qcow2")).subarray(0, 100_000));
+  for (const [image, code, words] of [
+    ["data.qcow2", "image-names-files", /keeps its data in another file/],
+    ["crypt.qcow2", "image-encrypted", /it is encrypted/],
+    ["disk0.img", "image-malformed", /does not start as a qcow2 image does/],
+    ["cut.qcow2", "image-malformed", /cannot be read to the end/],
+  ] as const) {
+    const error = await refusal(`{file: ${image}, format: qcow2}`);
+    assert.is(error.code, code, error.message);
+    assert.is(error.exitCode, 2);
+    assert.match(error.message, words);
+  }
+});
+
+test("a chain: the guest's disk shows what only the backing file holds, and the backing file is not written", async () => {
+  qemuImg("convert", "-f", "raw", "-O", "qcow2", "disk0.img", "system.qcow2");
+  qemuImg("create", "-q", "-f", "qcow2", "-b", "system.qcow2", "-F", "qcow2", "over.qcow2");
+  const before = readFileSync(place("system.qcow2"));
+  const text = demoVmText({ name: "test-chain", disks: "demo" }).replace(
+    "{file: disk0.img}",
+    "{file: over.qcow2, format: qcow2, backing: {file: system.qcow2, format: qcow2}}",
+  );
+  const machine = await launch(await fixture.request(text));
+  const ending = await machine.ended;
+  assert.is(ending.reason, "guest-shutdown", ending.detail);
+  assert.ok(readFileSync(place("system.qcow2")).equals(before));
+});
+
+/** A judge that the image has taken over: what it does stands in the image's first byte. */
+async function judgeBy(program: string, firstByte: string): Promise<{ code: string; message: string } | null> {
+  await writeFile(place("evil.qcow2"), Buffer.concat([Buffer.from(firstByte), readFileSync(place("base.qcow2")).subarray(1)]));
+  const request = await fixture.request(vmText("{file: base.qcow2, format: qcow2}"));
+  const planned = await previewPlan(request);
+  const role = await resolveImageJudge(request, readPolicyFolder(request.policyFolder));
+  const inventory = takeStaticInventory({ source: program, target: "/bin/image-judge", version: "taken over" });
+  const source = `${rootsDirectory(request.directories.cache)}/${inventory.sha256}`;
+  const judges = planned.judges.map((judge) => {
+    return { ...judge, root: judge.root.map((entry) => (entry.target === "/" ? { ...entry, source } : entry)) };
+  });
+  const image = openTenantFile({ path: "evil.qcow2", access: "r", position: () => "test.yaml:4:1" }, fixture.directory, [
+    fixture.directory,
+  ]);
+  const images = new Map([["disk0", image]]);
+  const inputs = { request, plan: { ...planned, judges }, role: { ...role, inputs: { ...role.inputs, inventory } }, images };
+  return judgeImages(inputs).then(
+    () => null,
+    (error: Error & { code: string }) => error,
+  );
+}
+
+test("a judge that its image has taken over: the call kills it, the image is refused, the log says so", async () => {
+  const { path, remove } = compileVictim("hostile_judge", ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector"]);
+  try {
+    for (const [byte, words] of [
+      ["o", /died of SIGSYS/],
+      ["s", /answered something else than a verdict/],
+    ] as const) {
+      const error = await judgeBy(path, byte);
+      assert.is(error?.code, "image-hostile", `${byte}: ${error?.message}`);
+      assert.match(error?.message ?? "", words);
+    }
+    const events = readFileSync(place("log/events.jsonl"), "utf8");
+    assert.match(events, /"event":"intrusion".*"process":"disk0-judge".*SIGSYS/);
+  } finally {
+    remove();
+    rmSync(place("evil.qcow2"));
+  }
+});
+
+test.run();
