@@ -62,7 +62,11 @@ function isAnswer(answer: string, { action }: RuleCall): boolean {
       return answer === NOTIFIED;
     case "kill-process":
       return answer === SIGSYS;
-    default:
+    case "allow":
+    case "log":
+    case "trap":
+    case "trace":
+    case "kill-thread":
       return answer !== SIGSYS;
   }
 }
