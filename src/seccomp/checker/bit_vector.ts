@@ -12,6 +12,7 @@ export class BitVectors {
   readonly #bits: Bits[] = [];
   readonly #known = new Map<string, Value>();
   readonly #results = new Map<string, Value>();
+  readonly #constants = new Map<number, Value>();
   readonly #words: readonly Value[];
 
   constructor(diagrams: Diagrams, order: BitOrder) {
@@ -29,7 +30,11 @@ export class BitVectors {
   }
 
   constant(number: number): Value {
-    return this.intern(Array.from({ length: WORD_BITS }, (_, bit) => ((number >>> bit) & 1) as Node));
+    const known = this.#constants.get(number);
+    if (known !== undefined) return known;
+    const value = this.intern(Array.from({ length: WORD_BITS }, (_, bit) => ((number >>> bit) & 1) as Node));
+    this.#constants.set(number, value);
+    return value;
   }
 
   bits(value: Value): Bits {
@@ -105,22 +110,35 @@ export class BitVectors {
   }
 
   isEqual(a: Value, b: Value): Node {
-    return this.#fold(a, b, TRUE, (x, y, below) => this.#diagrams.select(this.#diagrams.xor(x, y), FALSE, below));
+    const diagrams = this.#diagrams;
+    return this.#fold(a, b, TRUE, (x, y, below) => {
+      // A constant bit needs no comparison, and nearly all are constant.
+      if (y === TRUE) return diagrams.and(x, below);
+      return y === FALSE ? diagrams.without(below, x) : diagrams.select(diagrams.xor(x, y), FALSE, below);
+    });
   }
 
   /** Unsigned. */
   isGreater(a: Value, b: Value): Node {
-    return this.#fold(a, b, FALSE, (x, y, below) => this.#diagrams.select(this.#diagrams.xor(x, y), x, below));
+    return this.#order(a, b, FALSE);
   }
 
   /** Unsigned. */
   isAtLeast(a: Value, b: Value): Node {
-    return this.#fold(a, b, TRUE, (x, y, below) => this.#diagrams.select(this.#diagrams.xor(x, y), x, below));
+    return this.#order(a, b, TRUE);
   }
 
   /** Whether a bit is set in both. */
   shareBit(a: Value, b: Value): Node {
-    return this.#fold(a, b, FALSE, (x, y, below) => this.#diagrams.or(this.#diagrams.and(x, y), below));
+    return this.#fold(a, b, FALSE, (x, y, below) => this.#diagrams.or(this.#diagrams.and(y, x), below));
+  }
+
+  #order(a: Value, b: Value, whenEqual: Node): Node {
+    const diagrams = this.#diagrams;
+    return this.#fold(a, b, whenEqual, (x, y, below) => {
+      if (y === TRUE) return diagrams.and(x, below);
+      return y === FALSE ? diagrams.or(x, below) : diagrams.select(diagrams.xor(x, y), x, below);
+    });
   }
 
   #remember(operation: string, a: Value, b: Value, compute: () => Bits): Value {

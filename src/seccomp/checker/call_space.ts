@@ -17,6 +17,10 @@ export type FilterSource =
 /** Some 100 MiB and some seconds: a hundred times what the shipped roles need. */
 export const DEFAULT_BUDGET: Budget = { nodesMax: 4_000_000, operationsMax: 20_000_000 };
 
+/** What the shipped roles come to, about; more room is made where it is needed. */
+const NODES_AT_LEAST = 2000;
+const NODES_PER_INSTRUCTION = 64;
+
 /** All calls, and the answers that filters give to them; diagrams of one space can be compared. */
 export class CallSpace {
   readonly diagrams: Diagrams;
@@ -27,7 +31,8 @@ export class CallSpace {
   /** The programs of all sources decide the order of bits, so they must be known from the start. */
   constructor(sources: readonly FilterSource[], budget: Budget = DEFAULT_BUDGET) {
     this.#decoded = new Map(sources.flatMap(programsOf).map((program) => [program, decodeProgram(program.bytes)]));
-    this.diagrams = new Diagrams(budget);
+    const instructions = [...this.#decoded.values()].reduce((sum, { length }) => sum + length, 0);
+    this.diagrams = new Diagrams(budget, NODES_AT_LEAST + NODES_PER_INSTRUCTION * instructions);
     this.order = orderBits(mergeGroups([...this.#decoded.values()].map(findWordGroups)));
     this.#vectors = new BitVectors(this.diagrams, this.order);
   }
