@@ -6,6 +6,7 @@ import {
   comparePrograms,
   compareSources,
   type FilterRules,
+  prove,
   type SeccompAction,
   type SyscallRule,
   stackPrograms,
@@ -104,6 +105,7 @@ test("a stack: the strongest answer counts, of two error numbers the newest", ()
   assert.is(compareSources(stack(0x50001, 0x50002), one(0x50001)).relation, "different");
   assert.is(compareSources(stack(0, 0x10000), one(0)).relation, "equal");
   assert.is(compareSources(stack(), one(ALLOW)).relation, "equal");
+  assert.ok(prove({ rules: [], otherwise: { kind: "kill-process" } }, stack(ALLOW, 0x80000000)).equal);
 });
 
 test("a program against rules, and one that the kernel would refuse", () => {
