@@ -1,4 +1,4 @@
-import { type BitOrder, WORD_BITS, WORDS } from "./call_words.js";
+import { type BitOrder, WORD_BITS } from "./call_words.js";
 import { type Diagrams, FALSE, type Node, TRUE } from "./diagram.js";
 
 /** A 32-bit value that depends on the call, as 32 conditions, lowest bit first. Interned: equal functions of the call are one number. */
@@ -13,20 +13,22 @@ export class BitVectors {
   readonly #known = new Map<string, Value>();
   readonly #results = new Map<string, Value>();
   readonly #constants = new Map<number, Value>();
-  readonly #words: readonly Value[];
+  readonly #order: BitOrder;
+  readonly #words = new Map<number, Value>();
 
   constructor(diagrams: Diagrams, order: BitOrder) {
     this.#diagrams = diagrams;
-    this.#words = Array.from({ length: WORDS }, (_, word) =>
-      this.intern(
-        Array.from({ length: WORD_BITS }, (_, bit) => diagrams.decide(order[WORD_BITS * word + bit] as number, FALSE, TRUE)),
-      ),
-    );
+    this.#order = order;
   }
 
   /** A word of the call. */
   word(index: number): Value {
-    return this.#words[index] as Value;
+    const known = this.#words.get(index);
+    if (known !== undefined) return known;
+    const bit = (place: number): Node => this.#diagrams.decide(this.#order[WORD_BITS * index + place] as number, FALSE, TRUE);
+    const value = this.intern(Array.from({ length: WORD_BITS }, (_, place) => bit(place)));
+    this.#words.set(index, value);
+    return value;
   }
 
   constant(number: number): Value {
@@ -120,12 +122,12 @@ export class BitVectors {
 
   /** Unsigned. */
   isGreater(a: Value, b: Value): Node {
-    return this.#order(a, b, FALSE);
+    return this.#compare(a, b, FALSE);
   }
 
   /** Unsigned. */
   isAtLeast(a: Value, b: Value): Node {
-    return this.#order(a, b, TRUE);
+    return this.#compare(a, b, TRUE);
   }
 
   /** Whether a bit is set in both. */
@@ -133,7 +135,7 @@ export class BitVectors {
     return this.#fold(a, b, FALSE, (x, y, below) => this.#diagrams.or(this.#diagrams.and(y, x), below));
   }
 
-  #order(a: Value, b: Value, whenEqual: Node): Node {
+  #compare(a: Value, b: Value, whenEqual: Node): Node {
     const diagrams = this.#diagrams;
     return this.#fold(a, b, whenEqual, (x, y, below) => {
       if (y === TRUE) return diagrams.and(x, below);

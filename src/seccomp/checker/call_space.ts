@@ -17,6 +17,9 @@ export type FilterSource =
 /** Some 100 MiB and some seconds: a hundred times what the shipped roles need. */
 export const DEFAULT_BUDGET: Budget = { nodesMax: 4_000_000, operationsMax: 20_000_000 };
 
+/** Of programs that never hold one word against another, as compilers write them. */
+const PLAIN_ORDER = orderBits([]);
+
 /** What the shipped roles come to, about; more room is made where it is needed. */
 const NODES_AT_LEAST = 2000;
 const NODES_PER_INSTRUCTION = 64;
@@ -33,7 +36,8 @@ export class CallSpace {
     this.#decoded = new Map(sources.flatMap(programsOf).map((program) => [program, decodeProgram(program.bytes)]));
     const instructions = [...this.#decoded.values()].reduce((sum, { length }) => sum + length, 0);
     this.diagrams = new Diagrams(budget, NODES_AT_LEAST + NODES_PER_INSTRUCTION * instructions);
-    this.order = orderBits(mergeGroups([...this.#decoded.values()].map(findWordGroups)));
+    const groups = mergeGroups([...this.#decoded.values()].map(findWordGroups));
+    this.order = groups.length === 0 ? PLAIN_ORDER : orderBits(groups);
     this.#vectors = new BitVectors(this.diagrams, this.order);
   }
 
