@@ -8,8 +8,9 @@ import { launcherMemory } from "./launcher_memory.js";
 import { describeMachine } from "./machine_facts.js";
 import { formatResults } from "./result_table.js";
 import { roundTrips } from "./round_trips.js";
+import { seccompFilters } from "./seccomp_filters.js";
 
-const BENCHMARKS: readonly Benchmark[] = [confinedTrue, firstByte, roundTrips, diskReads, launcherMemory];
+const BENCHMARKS: readonly Benchmark[] = [confinedTrue, firstByte, roundTrips, diskReads, launcherMemory, seccompFilters];
 
 const USAGE = `Usage: npm run bench [-- [--verbose] [NAME]...]
 

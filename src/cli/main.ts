@@ -8,7 +8,7 @@ import { addPlan } from "./plan.js";
 import { addPs } from "./ps.js";
 import { reportFailure } from "./report_failure.js";
 import { addRun } from "./run.js";
-import { addSeccomp } from "./seccomp/add_seccomp.js";
+import { addSeccomp } from "./seccomp.js";
 import { addStop } from "./stop.js";
 
 const program = new Command("bulkhead")
@@ -19,7 +19,8 @@ const program = new Command("bulkhead")
   .exitOverride()
   .showHelpAfterError("Run with --help for usage and examples.");
 
-for (const add of [addRun, addPlan, addPs, addInspect, addStop, addDoctor, addGc, addSeccomp]) add(program);
+for (const add of [addRun, addPlan, addPs, addInspect, addStop, addDoctor, addGc]) add(program);
+await addSeccomp(program, process.argv.slice(2));
 
 // A reader that went away (EPIPE: `bulkhead doctor | head -3`), a terminal that hung up (EIO) or a full disk (ENOSPC) takes
 // the rest of the output with it; it ends no VM, and there is nowhere left to report it.

@@ -102,5 +102,5 @@ function wordChoice(best: Proved, proved: readonly Proved[]): string {
   const word = ({ candidate: { generator, cost } }: Proved): string => `${generator} ${cost.perCall.toFixed(COST_DECIMALS)}`;
   const others = proved.filter((one) => one !== best).map(word);
   const all = [word(best), ...others].join(", ");
-  return `instructions per call that the kernel does not skip the filter for, on average over measured calls: ${all}`;
+  return `executed instructions per measured call, none where the kernel skips the filter: ${all}`;
 }

@@ -1,4 +1,4 @@
-import { type BitOrder, WORD_BITS, WORDS } from "./call_words.js";
+import { type BitOrder, WORD_BITS } from "./call_words.js";
 import { type Diagrams, FALSE, type Node, TRUE } from "./diagram.js";
 
 /** A 32-bit value that depends on the call, as 32 conditions, lowest bit first. Interned: equal functions of the call are one number. */
@@ -12,24 +12,31 @@ export class BitVectors {
   readonly #bits: Bits[] = [];
   readonly #known = new Map<string, Value>();
   readonly #results = new Map<string, Value>();
-  readonly #words: readonly Value[];
+  readonly #constants = new Map<number, Value>();
+  readonly #order: BitOrder;
+  readonly #words = new Map<number, Value>();
 
   constructor(diagrams: Diagrams, order: BitOrder) {
     this.#diagrams = diagrams;
-    this.#words = Array.from({ length: WORDS }, (_, word) =>
-      this.intern(
-        Array.from({ length: WORD_BITS }, (_, bit) => diagrams.decide(order[WORD_BITS * word + bit] as number, FALSE, TRUE)),
-      ),
-    );
+    this.#order = order;
   }
 
   /** A word of the call. */
   word(index: number): Value {
-    return this.#words[index] as Value;
+    const known = this.#words.get(index);
+    if (known !== undefined) return known;
+    const bit = (place: number): Node => this.#diagrams.decide(this.#order[WORD_BITS * index + place] as number, FALSE, TRUE);
+    const value = this.intern(Array.from({ length: WORD_BITS }, (_, place) => bit(place)));
+    this.#words.set(index, value);
+    return value;
   }
 
   constant(number: number): Value {
-    return this.intern(Array.from({ length: WORD_BITS }, (_, bit) => ((number >>> bit) & 1) as Node));
+    const known = this.#constants.get(number);
+    if (known !== undefined) return known;
+    const value = this.intern(Array.from({ length: WORD_BITS }, (_, bit) => ((number >>> bit) & 1) as Node));
+    this.#constants.set(number, value);
+    return value;
   }
 
   bits(value: Value): Bits {
@@ -105,22 +112,35 @@ export class BitVectors {
   }
 
   isEqual(a: Value, b: Value): Node {
-    return this.#fold(a, b, TRUE, (x, y, below) => this.#diagrams.select(this.#diagrams.xor(x, y), FALSE, below));
+    const diagrams = this.#diagrams;
+    return this.#fold(a, b, TRUE, (x, y, below) => {
+      // A constant bit needs no comparison, and nearly all are constant.
+      if (y === TRUE) return diagrams.and(x, below);
+      return y === FALSE ? diagrams.without(below, x) : diagrams.select(diagrams.xor(x, y), FALSE, below);
+    });
   }
 
   /** Unsigned. */
   isGreater(a: Value, b: Value): Node {
-    return this.#fold(a, b, FALSE, (x, y, below) => this.#diagrams.select(this.#diagrams.xor(x, y), x, below));
+    return this.#compare(a, b, FALSE);
   }
 
   /** Unsigned. */
   isAtLeast(a: Value, b: Value): Node {
-    return this.#fold(a, b, TRUE, (x, y, below) => this.#diagrams.select(this.#diagrams.xor(x, y), x, below));
+    return this.#compare(a, b, TRUE);
   }
 
   /** Whether a bit is set in both. */
   shareBit(a: Value, b: Value): Node {
-    return this.#fold(a, b, FALSE, (x, y, below) => this.#diagrams.or(this.#diagrams.and(x, y), below));
+    return this.#fold(a, b, FALSE, (x, y, below) => this.#diagrams.or(this.#diagrams.and(y, x), below));
+  }
+
+  #compare(a: Value, b: Value, whenEqual: Node): Node {
+    const diagrams = this.#diagrams;
+    return this.#fold(a, b, whenEqual, (x, y, below) => {
+      if (y === TRUE) return diagrams.and(x, below);
+      return y === FALSE ? diagrams.or(x, below) : diagrams.select(diagrams.xor(x, y), x, below);
+    });
   }
 
   #remember(operation: string, a: Value, b: Value, compute: () => Bits): Value {

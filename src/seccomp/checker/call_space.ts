@@ -17,6 +17,13 @@ export type FilterSource =
 /** Some 100 MiB and some seconds: a hundred times what the shipped roles need. */
 export const DEFAULT_BUDGET: Budget = { nodesMax: 4_000_000, operationsMax: 20_000_000 };
 
+/** Of programs that never hold one word against another, as compilers write them. */
+const PLAIN_ORDER = orderBits([]);
+
+/** What the shipped roles come to, about; more room is made where it is needed. */
+const NODES_AT_LEAST = 2000;
+const NODES_PER_INSTRUCTION = 64;
+
 /** All calls, and the answers that filters give to them; diagrams of one space can be compared. */
 export class CallSpace {
   readonly diagrams: Diagrams;
@@ -27,8 +34,10 @@ export class CallSpace {
   /** The programs of all sources decide the order of bits, so they must be known from the start. */
   constructor(sources: readonly FilterSource[], budget: Budget = DEFAULT_BUDGET) {
     this.#decoded = new Map(sources.flatMap(programsOf).map((program) => [program, decodeProgram(program.bytes)]));
-    this.diagrams = new Diagrams(budget);
-    this.order = orderBits(mergeGroups([...this.#decoded.values()].map(findWordGroups)));
+    const instructions = [...this.#decoded.values()].reduce((sum, { length }) => sum + length, 0);
+    this.diagrams = new Diagrams(budget, NODES_AT_LEAST + NODES_PER_INSTRUCTION * instructions);
+    const groups = mergeGroups([...this.#decoded.values()].map(findWordGroups));
+    this.order = groups.length === 0 ? PLAIN_ORDER : orderBits(groups);
     this.#vectors = new BitVectors(this.diagrams, this.order);
   }
 

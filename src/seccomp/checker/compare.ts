@@ -87,11 +87,11 @@ function* kindsOfCalls(space: CallSpace): Generator<readonly [calls: string, kin
     const name = syscallName(number);
     if (name === undefined) continue;
     const kind = diagrams.and(native, wordIs(space, WORD.number, number));
-    rest = diagrams.and(rest, diagrams.not(kind));
+    rest = diagrams.without(rest, kind);
     yield [name, kind];
   }
   const x32 = diagrams.decide(space.order[WORD_BITS * WORD.number + X32_PLACE] as number, FALSE, TRUE);
-  yield ["numbers without a syscall", diagrams.and(rest, diagrams.not(x32))];
+  yield ["numbers without a syscall", diagrams.without(rest, x32)];
   yield ["x32 calls", diagrams.and(rest, x32)];
   yield ["calls of other arches", diagrams.not(native)];
 }
@@ -116,7 +116,7 @@ function changesWithin(space: CallSpace, pair: AnswerPair, { calls, region }: { 
     const { a, b, direction } = differenceAt(space, pair, example);
     const { alternatives, shortened } = describeRegion(space, alike);
     changes.push({ calls, a, b, direction, when: alternatives, whenShortened: shortened || last, example });
-    rest = diagrams.and(rest, diagrams.not(alike));
+    rest = diagrams.without(rest, alike);
   }
   const rank: readonly Direction[] = ["weaker", "stricter", "other"];
   return changes.sort((one, other) => rank.indexOf(one.direction) - rank.indexOf(other.direction));

@@ -7,7 +7,6 @@ export const TRUE: Node = 1;
 
 /** Below every bit. */
 const ANSWER_LEVEL = 0xffff;
-const FIRST_NODES = 1 << 14;
 /** Entries of the memory of operations stand in groups of four words: three operands, one result. */
 const MEMO_WORDS = 4;
 /** A condition is no operand when it is decided, so a first operand of 0 marks a free entry. */
@@ -30,18 +29,25 @@ export class BudgetExceeded extends Error {}
  */
 export class Diagrams {
   readonly #budget: Budget;
-  #levels = new Uint16Array(FIRST_NODES);
-  #lows = new Uint32Array(FIRST_NODES);
-  #highs = new Uint32Array(FIRST_NODES);
+  #levels: Uint16Array;
+  #lows: Uint32Array;
+  #highs: Uint32Array;
   /** Open addressing; 0 is free, as no decision is node 0. */
-  #unique = new Uint32Array(FIRST_NODES * 2);
-  #memo = new Uint32Array(FIRST_NODES * MEMO_WORDS);
+  #unique: Uint32Array;
+  #memo: Uint32Array;
   readonly #answers = new Map<number, Node>();
   #count = 0;
   #operations = 0;
 
-  constructor(budget: Budget) {
+  /** `nodesExpected`: room at the start, in nodes; it doubles when it is full. */
+  constructor(budget: Budget, nodesExpected: number) {
     this.#budget = budget;
+    const room = 2 ** Math.ceil(Math.log2(nodesExpected));
+    this.#levels = new Uint16Array(room);
+    this.#lows = new Uint32Array(room);
+    this.#highs = new Uint32Array(room);
+    this.#unique = new Uint32Array(room * 2);
+    this.#memo = new Uint32Array(room * MEMO_WORDS);
     // FALSE and TRUE are no answers of a filter; they take the numbers that the constants above name.
     this.#append(ANSWER_LEVEL, 0, 0);
     this.#append(ANSWER_LEVEL, 0, 0);
@@ -126,6 +132,11 @@ export class Diagrams {
 
   and(a: Node, b: Node): Node {
     return this.select(a, b, FALSE);
+  }
+
+  /** Where `a` holds and `b` does not. */
+  without(a: Node, b: Node): Node {
+    return this.select(b, FALSE, a);
   }
 
   or(a: Node, b: Node): Node {

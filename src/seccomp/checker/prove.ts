@@ -2,7 +2,7 @@ import { SeccompError } from "../../errors/index.js";
 import { findProgramFault } from "../bpf_check.js";
 import type { BpfProgram } from "../bpf_program.js";
 import { wordCall } from "./call.js";
-import { CallSpace } from "./call_space.js";
+import { CallSpace, type FilterSource, programsOf } from "./call_space.js";
 import { type CallDifference, type Direction, findDifference } from "./counterexample.js";
 import { type Budget, BudgetExceeded } from "./diagram.js";
 import type { RuleSet } from "./rule_diagram.js";
@@ -30,17 +30,19 @@ export type Proof =
   | { readonly equal: null; readonly undecided: string };
 
 /**
- * Decides whether a program answers every call as the rules say: every number, arch and instruction pointer, and every value of
+ * Decides whether a program, or several stacked on one thread, answer every call as the rules say: every number, arch and instruction pointer, and every value of
  * all six 64-bit arguments. Answers count as equal when their effect is. Never guesses: what it cannot decide it gives back
  * undecided, with the reason. Throws SeccompInputError "rules-conflict" when the rules contradict themselves.
  */
-export function prove(rules: RuleSet, program: BpfProgram, budget?: Budget): Proof {
-  const fault = findProgramFault(program.instructions);
-  if (fault !== null) return { equal: null, undecided: `the kernel would refuse the program: ${fault}` };
+export function prove(rules: RuleSet, program: BpfProgram | FilterSource, budget?: Budget): Proof {
+  const source: FilterSource = "kind" in program ? program : { kind: "program", program };
+  for (const { instructions } of programsOf(source)) {
+    const fault = findProgramFault(instructions);
+    if (fault !== null) return { equal: null, undecided: `the kernel would refuse the program: ${fault}` };
+  }
   try {
-    const sources = { a: { kind: "rules", rules }, b: { kind: "program", program } } as const;
-    const space = new CallSpace([sources.b], budget);
-    const difference = findDifference(space, { a: space.answer(sources.a), b: space.answer(sources.b) });
+    const space = new CallSpace([source], budget);
+    const difference = findDifference(space, { a: space.answer({ kind: "rules", rules }), b: space.answer(source) });
     if (difference === null) return { equal: true, decisions: space.diagrams.size };
     return { equal: false, counterexample: toCounterexample(difference) };
   } catch (error) {

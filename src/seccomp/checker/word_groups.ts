@@ -11,6 +11,7 @@ interface Origins {
 
 /** Finds the words that a program computes with or compares with one another, for the order of bits. */
 export function findWordGroups(program: readonly Instruction[]): number[][] {
+  if (!program.some(usesBoth)) return [];
   const joined: number[] = [];
   const before: (Origins | undefined)[] = [{ a: 0, x: 0, slots: new Array<number>(SLOTS).fill(0) }];
   const flow = (target: number, origins: Origins): void => {

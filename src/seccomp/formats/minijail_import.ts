@@ -105,6 +105,8 @@ class MinijailReader {
     } else syscalls.push(...this.#descriptor(reader));
     reader.expect(":");
     const filters = readMinijailFilters(reader);
+    // As many as a list may have in the end; more would be refused then.
+    if (filters.length > RULES_MAX) reader.refuse(`more than ${RULES_MAX} filters`);
     for (const syscall of syscalls) {
       const known = this.#filters.get(syscall);
       if (known === undefined) this.#filters.set(syscall, { line, file, filters: [...filters] });

@@ -20,7 +20,8 @@ export function tokenizeMinijail(request: ImportRequest): Statement[] {
   let tokens: MinijailToken[] = [];
   request.text.split(/\r?\n/).forEach((line, index) => {
     const continued = line.endsWith("\\");
-    tokens.push(...tokenizeLine(continued ? line.slice(0, -1) : line, index + 1, request.file));
+    // Not spread into push(): a hostile line has more tokens than a call may have arguments.
+    tokens = tokens.concat(tokenizeLine(continued ? line.slice(0, -1) : line, index + 1, request.file));
     if (continued) return;
     if (tokens.length > 0) statements.push(tokens);
     tokens = [];

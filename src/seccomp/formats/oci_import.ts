@@ -42,8 +42,9 @@ class OciImport {
     const rules: SyscallRule[] = [];
     json.list(root["syscalls"], "syscalls").forEach((entry, index) => {
       const path = `syscalls[${index}]`;
-      rules.push(...this.#entry(json.object(entry, path), path));
-      if (rules.length > RULES_MAX) json.refuse(path, `more than ${RULES_MAX} rules`);
+      const own = this.#entry(json.object(entry, path), path);
+      if (rules.length + own.length > RULES_MAX) json.refuse(path, `more than ${RULES_MAX} rules`);
+      rules.push(...own);
     });
     const notes = this.#unknown.size === 0 ? [] : [`no syscalls of x86-64, left out: ${[...this.#unknown].join(", ")}`];
     return { policy: { start: [], run: rules, otherwise }, losses: this.#losses, notes };

@@ -12,8 +12,10 @@ export interface UnorderedRule {
   readonly action: SeccompAction;
 }
 
-/** Rules that one list may become: taking an alternative out of another multiplies. */
+/** Filters that one list may have, and rules that it may become: taking an alternative out of another multiplies. */
 const RULES_MAX = 1024;
+/** Pairs of an alternative and an earlier one that are looked at for one filter. */
+const PAIRS_MAX = 65_536;
 
 /**
  * Rewrites a list in which the first match decides as rules in any order, none of which answers a call that an earlier filter of
@@ -21,19 +23,21 @@ const RULES_MAX = 1024;
  */
 export function unorder(filters: readonly OrderedFilter[]): UnorderedRule[] | undefined {
   const rules: UnorderedRule[] = [];
+  if (filters.length > RULES_MAX) return undefined;
   for (const [position, { clauses, action }] of filters.entries()) {
     const before = filters.slice(0, position).filter((earlier) => encodeAction(earlier.action) !== encodeAction(action));
     if (before.some((earlier) => earlier.clauses === null)) continue;
     let alternatives: readonly (readonly ArgumentCheck[])[] = clauses ?? [[]];
-    for (const clause of before.flatMap((earlier) => earlier.clauses ?? [])) {
+    const taken = before.flatMap((earlier) => earlier.clauses ?? []);
+    for (const clause of taken) {
       const negated = clause.map(negate);
       alternatives = alternatives.flatMap((checks) =>
         excludes(checks, clause) ? [checks] : negated.map((check) => [...checks, check]),
       );
-      if (alternatives.length > RULES_MAX) return undefined;
+      if (alternatives.length > RULES_MAX || alternatives.length * taken.length > PAIRS_MAX) return undefined;
     }
+    if (rules.length + alternatives.length > RULES_MAX) return undefined;
     rules.push(...alternatives.map((checks) => ({ checks, action })));
-    if (rules.length > RULES_MAX) return undefined;
     if (clauses === null) break;
   }
   return rules;

@@ -29,41 +29,58 @@ const SKIPPED_CALL_WEIGHT = 1 / 16;
  * one call the first answers; whether any others say differently is for the proof to find.
  * Throws SeccompInputError "filter-too-long".
  */
-export function generateFilter(filter: RuleSet, frequencies: readonly CallFrequency[]): BpfProgram {
-  const graph = new DecisionGraph();
-  const foreign = graph.answer(foreignAnswer(filter));
-  const dispatch = addDispatch(graph, filter, frequencies);
-  const byNumber = graph.load(NUMBER_OFFSET, dispatch);
-  const root = graph.load(ARCH_OFFSET, graph.test("equal", AUDIT_ARCH_X86_64, { met: byNumber, unmet: foreign }));
-  return writeProgram(emitProgram(graph, root, weighNodes(graph, root, frequencies)));
+export function generateFilter(rules: RuleSet, frequencies: readonly CallFrequency[]): BpfProgram {
+  return new FilterGenerator(rules, frequencies).generate(frequencies);
 }
 
-/** All 32-bit numbers as intervals: each syscall of a rule by itself, holes between them, and what is x32's. */
-function addDispatch(graph: DecisionGraph, filter: RuleSet, frequencies: readonly CallFrequency[]): NodeId {
-  const otherwise = graph.answer(encodeAction(filter.otherwise));
-  const foreign = graph.answer(foreignAnswer(filter));
-  const allow = graph.answer(encodeAction({ kind: "allow" }));
-  const decisions = new ArgumentDecision(graph);
-  const intervals: Interval[] = [];
-  let next = 0;
-  for (const [number, rules] of rulesByNumber(filter.rules)) {
-    if (number > next) intervals.push({ from: next, next: otherwise, weight: 0 });
-    const samples = samplesOf(frequencies, number);
-    const node = decisions.add(initialState(rules, encodeAction(filter.otherwise)), samples);
-    const weight = samples.reduce((sum, sample) => sum + sample.weight, 0);
-    const skipped = node === allow;
-    intervals.push({ from: number, next: node, weight: skipped ? weight * SKIPPED_CALL_WEIGHT : weight });
-    next = number + 1;
+/** What each syscall comes to, worked out once; the order in which syscalls are told apart can be tried in several ways. */
+export class FilterGenerator {
+  readonly #graph = new DecisionGraph();
+  readonly #rules: RuleSet;
+  /** By syscall number, ascending. */
+  readonly #decisions: readonly (readonly [number: number, decision: NodeId])[];
+
+  /** `frequencies` order the tests of arguments. Throws SeccompInputError "filter-too-long". */
+  constructor(rules: RuleSet, frequencies: readonly CallFrequency[]) {
+    this.#rules = rules;
+    const decisions = new ArgumentDecision(this.#graph);
+    const otherwise = encodeAction(rules.otherwise);
+    this.#decisions = rulesByNumber(rules.rules).map(([number, own]) => {
+      return [number, decisions.add(initialState(own, otherwise), samplesOf(frequencies, number))];
+    });
   }
-  intervals.push({ from: next, next: otherwise, weight: 0 });
-  intervals.push({ from: X32_BIT, next: foreign, weight: 0 });
-  intervals.push({ from: NO_CALL, next: otherwise, weight: 0 });
-  return addSearch(graph, intervals);
-}
 
-/** The answer for other arches and for x32. */
-function foreignAnswer({ foreign }: RuleSet): number {
-  return encodeAction(foreign ?? { kind: "kill-process" });
+  /** A program that tells syscalls apart in the order that these frequencies ask for. Throws SeccompInputError "filter-too-long". */
+  generate(frequencies: readonly CallFrequency[]): BpfProgram {
+    const graph = this.#graph;
+    const byNumber = graph.load(NUMBER_OFFSET, this.#addDispatch(frequencies));
+    const native = graph.test("equal", AUDIT_ARCH_X86_64, { met: byNumber, unmet: this.#foreign() });
+    const root = graph.load(ARCH_OFFSET, native);
+    return writeProgram(emitProgram(graph, root, weighNodes(graph, root, frequencies)));
+  }
+
+  /** All 32-bit numbers as intervals: each syscall of a rule by itself, holes between them, and what is x32's. */
+  #addDispatch(frequencies: readonly CallFrequency[]): NodeId {
+    const otherwise = this.#graph.answer(encodeAction(this.#rules.otherwise));
+    const allow = this.#graph.answer(encodeAction({ kind: "allow" }));
+    const intervals: Interval[] = [];
+    let next = 0;
+    for (const [number, decision] of this.#decisions) {
+      if (number > next) intervals.push({ from: next, next: otherwise, weight: 0 });
+      const weight = samplesOf(frequencies, number).reduce((sum, sample) => sum + sample.weight, 0);
+      intervals.push({ from: number, next: decision, weight: decision === allow ? weight * SKIPPED_CALL_WEIGHT : weight });
+      next = number + 1;
+    }
+    intervals.push({ from: next, next: otherwise, weight: 0 });
+    intervals.push({ from: X32_BIT, next: this.#foreign(), weight: 0 });
+    intervals.push({ from: NO_CALL, next: otherwise, weight: 0 });
+    return addSearch(this.#graph, intervals);
+  }
+
+  /** The answer for other arches and for x32. */
+  #foreign(): NodeId {
+    return this.#graph.answer(encodeAction(this.#rules.foreign ?? { kind: "kill-process" }));
+  }
 }
 
 function rulesByNumber(rules: readonly SyscallRule[]): [number: number, rules: SyscallRule[]][] {

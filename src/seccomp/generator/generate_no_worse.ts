@@ -2,7 +2,7 @@ import type { BpfInstruction, BpfProgram } from "../bpf_program.js";
 import { type CallFrequency, numberOfCall } from "../call_frequency.js";
 import type { RuleSet } from "../checker/index.js";
 import { AUDIT_ARCH_X86_64, evaluate } from "../emulator.js";
-import { generateFilter } from "./generate_filter.js";
+import { FilterGenerator } from "./generate_filter.js";
 
 /** As many of a role's measured calls, from the most frequent on, count as hot. */
 export const HOT_CALLS = 20;
@@ -20,13 +20,14 @@ export function generateNoWorse(rules: RuleSet, frequencies: readonly CallFreque
   const hot = [...frequencies].sort((a, b) => b.count - a.count).slice(0, HOT_CALLS);
   const limits = hot.map((call) => Math.min(...peers.map(({ instructions }) => executedFor(instructions, call))));
   let weighted = frequencies;
-  let best = generateFilter(rules, weighted);
+  const generator = new FilterGenerator(rules, frequencies);
+  let best = generator.generate(weighted);
   let bestWorse = worseCalls(best, hot, limits);
   for (let round = 1, worse = bestWorse; round < ROUNDS && worse.length > 0; round++) {
     weighted = weighted.map((call) =>
       worse.some((one) => isSameCall(one, call)) ? { ...call, count: call.count * BOOST } : call,
     );
-    const program = generateFilter(rules, weighted);
+    const program = generator.generate(weighted);
     worse = worseCalls(program, hot, limits);
     if (worse.length < bestWorse.length) [best, bestWorse] = [program, worse];
   }

@@ -28,9 +28,9 @@ interface Range {
 }
 
 /** Ranges up to this length are cut at every place that could be best; longer ones near the middle of their weight. */
-const EVERY_CUT_LENGTH_MAX = 10;
+const EVERY_CUT_LENGTH_MAX = 6;
 /** Cuts tried on each side of the middle of the weight, in ranges up to this length; in longer ones they gain next to nothing. */
-const CUTS_BESIDE_MIDDLE = 2;
+const CUTS_BESIDE_MIDDLE = 1;
 const SEVERAL_CUTS_LENGTH_MAX = 40;
 /**
  * A search tree with both kinds of tests has an optimum that starts with `==` only when the heaviest value has at least a quarter
@@ -52,7 +52,9 @@ class SearchTree {
   readonly #graph: DecisionGraph;
   readonly #intervals: readonly Interval[];
   readonly #weights: readonly number[];
-  readonly #known = new Map<string, Choice>();
+  readonly #known = new Map<number, Choice>();
+  /** By range: its intervals of one value, heaviest first. */
+  readonly #singles = new Map<number, readonly number[]>();
 
   constructor(graph: DecisionGraph, intervals: readonly Interval[]) {
     this.#graph = graph;
@@ -83,7 +85,7 @@ class SearchTree {
   }
 
   #best(range: Range): Choice {
-    const key = `${range.first},${range.last},${range.picked}`;
+    const key = (range.first * RANGE_KEY + range.last) * RANGE_KEY + range.picked;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const choice = this.#search(range);
@@ -96,9 +98,8 @@ class SearchTree {
     const picked = new Set(byWeight.slice(0, range.picked));
     const left = indices(range).filter((index) => !picked.has(index));
     // Values that were picked out never come here, so where only they differ nothing is left to tell apart.
-    const [next, ...others] = new Set(left.map((index) => this.#at(index).next));
-    if (next === undefined || others.length === 0)
-      return { cost: 0, plan: { kind: "done", next: next ?? this.#at(range.first).next } };
+    const next = this.#at(left[0] ?? range.first).next;
+    if (left.every((index) => this.#at(index).next === next)) return { cost: 0, plan: { kind: "done", next } };
     const weight = left.reduce((sum, index) => sum + this.#weight(index), 0);
     const odd = this.#onlyOddValue(left);
     if (odd !== undefined) {
@@ -156,9 +157,14 @@ class SearchTree {
   }
 
   /** Intervals of one value, heaviest first; ties by place, so that a range and its parts agree. */
-  #singleValues(range: Range): number[] {
+  #singleValues(range: Range): readonly number[] {
+    const key = range.first * RANGE_KEY + range.last;
+    const known = this.#singles.get(key);
+    if (known !== undefined) return known;
     const single = indices(range).filter((index) => this.#isSingle(index));
-    return single.sort((a, b) => this.#weight(b) - this.#weight(a) || a - b);
+    single.sort((a, b) => this.#weight(b) - this.#weight(a) || a - b);
+    this.#singles.set(key, single);
+    return single;
   }
 
   #isSingle(index: number): boolean {
@@ -175,6 +181,9 @@ class SearchTree {
     return this.#weights[index] ?? 0;
   }
 }
+
+/** More than any number of intervals: bounds of ranges, written as one number, stay apart. */
+const RANGE_KEY = 2 ** 17;
 
 /** One more than the largest 32-bit value. */
 const END_OF_VALUES = 2 ** 32;

@@ -5,6 +5,8 @@ import { assembleStatement } from "./assemble_statement.js";
 
 /** Longest text that is assembled, in characters: 4,096 lines of a listing have some 400,000. */
 const TEXT_LENGTH_MAX = 1024 * 1024;
+/** Longest line, in characters: the longest statement has some 150. It also bounds what matching a line costs. */
+const LINE_LENGTH_MAX = 1000;
 /** Problems that one error names; the rest is counted. */
 const PROBLEMS_SHOWN_MAX = 20;
 
@@ -52,7 +54,8 @@ function readLine(
   line: string,
   context: { readonly labels: Map<string, number>; readonly count: number; readonly refuse: (message: string) => void },
 ): string {
-  const [code = ""] = line.split("#", 1);
+  if (line.length > LINE_LENGTH_MAX) context.refuse(`${line.length} characters; ${LINE_LENGTH_MAX} is the most`);
+  const [code = ""] = line.slice(0, LINE_LENGTH_MAX).split("#", 1);
   if (HEADING.test(code)) return "";
   const columns = COLUMNS.exec(code);
   if (columns !== null && Number(columns[1]) !== context.count)

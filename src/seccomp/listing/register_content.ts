@@ -51,7 +51,8 @@ function narrowed({ code, operand }: BpfInstruction, before: Knowledge, met: boo
   const { first, last } = before;
   switch (code & OPERATION_MASK) {
     case JMP.jeq:
-      return met ? { ...before, first: operand, last: operand } : before;
+      if (met) return { ...before, first: operand, last: operand };
+      return { ...before, first: first === operand ? first + 1 : first, last: last === operand ? last - 1 : last };
     case JMP.jge:
       return met ? { ...before, first: Math.max(first, operand) } : { ...before, last: Math.min(last, operand - 1) };
     case JMP.jgt:

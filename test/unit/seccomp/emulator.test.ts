@@ -1,5 +1,12 @@
 import * as assert from "uvu/assert";
-import { AUDIT_ARCH_X86_64, type BpfInstruction, emulate, findProgramFault } from "../../../src/seccomp/index.js";
+import {
+  AUDIT_ARCH_X86_64,
+  type BpfInstruction,
+  emulate,
+  emulateStack,
+  evaluate,
+  findProgramFault,
+} from "../../../src/seccomp/index.js";
 import { suite } from "../../support/harness.js";
 
 const test = suite("BPF emulator");
@@ -110,6 +117,17 @@ for (const [name, code, left, right, taken] of JUMPS) {
 
 test("jump always: skips K instructions", () => {
   assert.is(answer(op(JA, 1), op(RET_K, 1), op(RET_K, 2)), 2);
+});
+
+test("an evaluation: names the instruction that answered, and counts those executed", () => {
+  const program = [op(JA, 1), op(RET_K, 1), op(LD_IMM, 7), op(RET_A)];
+  assert.equal(evaluate(program, CALL), { answer: 7, line: 3, executed: 3 });
+  assert.equal(evaluate([op(LDX_IMM, 0), op(0x3c), op(RET_K, 5)], CALL), { answer: 0, line: 1, executed: 2 });
+});
+
+test("a stack: runs all filters, the last one first", () => {
+  const always = (operand: number) => [op(RET_K, operand)];
+  assert.is(emulateStack([always(0x50001), always(0x50002), always(0x7fff0000)], CALL), 0x50002);
 });
 
 const FAULTS: readonly (readonly [name: string, program: readonly BpfInstruction[], fault: RegExp])[] = [

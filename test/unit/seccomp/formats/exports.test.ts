@@ -32,7 +32,7 @@ const FORMATS: readonly (readonly [
   ["OCI", exportOci, (text) => importOci({ file, text })],
   ["seccompiler", (rules) => exportSeccompiler(rules, "main"), (text) => importSeccompiler({ file, text })],
 ];
-const RULE_SETS = 40;
+const RULE_SETS = 20;
 
 function expectSame(rules: FilterRules, text: string, read: (text: string) => ImportedPolicy): void {
   const imported = read(text);

@@ -125,6 +125,7 @@ const PROBLEMS: readonly (readonly [name: string, text: string, problem: RegExp]
   ["a number of 33 bits", "A = 0x100000000", /no value/],
   ["a label twice", "a: A = 0x1\na: return KILL", /the label a stands twice/],
   ["a line with another's number", " 0003: 0x06 0x00 0x00 0x00000000  return KILL", /numbered 0003 and is line 0/],
+  ["a line that would take long to match", `A${" ".repeat(100_000)}? a : b`, /10000\d characters; 1000 is the most/],
   ["nothing", "# only words\n", /no statement/],
   ["calculating with X", "X += 0x1", /only A can be calculated with/],
 ];

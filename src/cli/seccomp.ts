@@ -1,0 +1,12 @@
+import type { Command } from "commander";
+
+/**
+ * Adds `seccomp`. Its commands are loaded only when one of them is asked for: compilers, proofs and tables take longer to load than a
+ * launch, which finds its filters in the cache, may wait.
+ */
+export async function addSeccomp(program: Command, argv: readonly string[]): Promise<void> {
+  const seccomp = program.command("seccomp").description("Compile, prove, read and compare seccomp filters.");
+  if (argv[0] !== "seccomp" && !(argv[0] === "help" && argv[1] === "seccomp")) return;
+  const { addSeccompCommands } = await import("./seccomp/seccomp_commands.js");
+  addSeccompCommands(seccomp);
+}
