@@ -38,9 +38,10 @@ Napi::Value make_socket_pair(const Napi::CallbackInfo& info) {
   return pair_of(info.Env(), ends);
 }
 
+// Non-blocking: its writers are confined processes, which must not wait for a launcher that reads slowly or is stopped.
 Napi::Value make_pipe_pair(const Napi::CallbackInfo& info) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) throw kernel_error(info.Env(), "pipe2", errno);
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) throw kernel_error(info.Env(), "pipe2", errno);
   return pair_of(info.Env(), ends);
 }
 

@@ -1,14 +1,13 @@
 #include "confine_threads.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <time.h>
-#include <ucontext.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <memory>
+#include <charconv>
+#include <filesystem>
 #include <set>
+#include <string>
 
 #include "raw_syscall.h"
 
@@ -81,10 +80,11 @@ bulkhead_restore_signal:
 
 std::set<int> list_threads() {
   std::set<int> tids;
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc/self/task"), closedir);
-  if (!directory) return tids;
-  while (const dirent* entry = readdir(directory.get())) {
-    if (const int tid = std::atoi(entry->d_name); tid > 0) tids.insert(tid);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task", error)) {
+    const std::string name = entry.path().filename();
+    int tid = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), tid).ec == std::errc()) tids.insert(tid);
   }
   return tids;
 }
@@ -122,7 +122,10 @@ ThreadsResult confine_others(const std::vector<ChildOperation>& operations, int 
   ThreadsResult result;
   for (bool found = true; found;) {
     found = false;
-    for (const int tid : list_threads()) {
+    const std::set<int> listed = list_threads();
+    // Without its own thread in it the list could not be read: nobody would be confined, and all seem well.
+    if (!listed.contains(self)) return {true, "readdir /proc/self/task", 0, EIO, 0, 0};
+    for (const int tid : listed) {
       if (!asked.insert(tid).second) continue;
       found = true;
       Task task{&operations, tid};

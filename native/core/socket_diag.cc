@@ -6,6 +6,7 @@
 #include <linux/unix_diag.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "unique_fd.h"
@@ -22,14 +23,22 @@ struct Question {
 constexpr std::size_t reply_bytes = 512;
 
 KernelResult read_queue_length(const nlmsghdr* header) {
-  const auto* message = static_cast<const unix_diag_msg*>(NLMSG_DATA(header));
-  auto* attribute = reinterpret_cast<rtattr*>(reinterpret_cast<std::uintptr_t>(message) + NLMSG_ALIGN(sizeof *message));
-  auto left = static_cast<int>(header->nlmsg_len - NLMSG_LENGTH(NLMSG_ALIGN(sizeof *message)));
-  for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
-    if (attribute->rta_type != UNIX_DIAG_RQLEN) continue;
-    unix_diag_rqlen lengths;
-    std::memcpy(&lengths, RTA_DATA(attribute), sizeof lengths);
-    return KernelResult::of(lengths.udiag_rqueue);
+  constexpr std::size_t message_bytes = NLMSG_ALIGN(sizeof(unix_diag_msg));
+  if (header->nlmsg_len < NLMSG_LENGTH(message_bytes)) return KernelResult::failed("sock_diag", EPROTO);
+  const char* position = static_cast<const char*>(NLMSG_DATA(header)) + message_bytes;
+  std::size_t left = header->nlmsg_len - NLMSG_LENGTH(message_bytes);
+  while (left >= sizeof(rtattr)) {
+    rtattr attribute;
+    std::memcpy(&attribute, position, sizeof attribute);
+    if (attribute.rta_len < sizeof attribute || attribute.rta_len > left) break;
+    if (attribute.rta_type == UNIX_DIAG_RQLEN && attribute.rta_len >= RTA_LENGTH(sizeof(unix_diag_rqlen))) {
+      unix_diag_rqlen lengths;
+      std::memcpy(&lengths, position + RTA_LENGTH(0), sizeof lengths);
+      return KernelResult::of(lengths.udiag_rqueue);
+    }
+    const std::size_t step = std::min<std::size_t>(RTA_ALIGN(attribute.rta_len), left);
+    position += step;
+    left -= step;
   }
   return KernelResult::failed("sock_diag", EPROTO);
 }

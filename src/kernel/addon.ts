@@ -139,6 +139,7 @@ export interface Addon {
   openBeneath(options: { directoryFd: number; path: string; flags: bigint; mode: number; resolve: bigint }): number;
   openTap(options: { name: string }): number;
   socketPair(): [number, number];
+  /** Both ends are non-blocking: a writer drops what the pipe does not take. */
   pipePair(): [number, number];
   /** A non-blocking datagram socket, connected to the one at `path`: at most 107 bytes, sun_path of unix(7). */
   connectDatagram(options: { path: string }): number;

@@ -1,5 +1,5 @@
 import { SandboxError } from "../errors/index.js";
-import { confineSelf, readLauncher } from "../sandbox/index.js";
+import { confineSelf, type Difference, readLauncher } from "../sandbox/index.js";
 import type { RunningMachine } from "./running_machine.js";
 
 /**
@@ -17,8 +17,14 @@ export function confineLauncher(machine: RunningMachine): void {
       code: "launcher-unconfined",
       tried: "Cannot trust the launcher to supervise: it is not what its plan says",
       subject: machine.plan.vm,
-      answer: differences.map(({ planned, observed }) => `planned ${planned}, observed ${observed}`).join("; "),
+      answer: wordDifferences(differences),
     });
   }
   machine.noteConfined();
+}
+
+/** Every thread may differ in every set: the first is told, the rest counted. */
+function wordDifferences([first, ...rest]: readonly Difference[]): string {
+  const more = rest.length === 0 ? "" : `, and ${rest.length} more`;
+  return `planned ${first?.planned}, observed ${first?.observed}${more}`;
 }

@@ -1,12 +1,15 @@
-import { createWriteStream } from "node:fs";
+import { createWriteStream, fstatSync, ftruncateSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { escapeControls } from "../text/index.js";
+import { limitReadRate } from "./read_rate.js";
 
 /** Bytes that may wait for a slow reader before output is dropped: a guest must never wait for a terminal. */
 const WAITING_BYTES_MAX = 1024 * 1024;
-/** Largest serial log, in bytes; a guest's flood must not fill the disk. */
+/** Largest serial log, in bytes, what earlier runs left in it included; then it begins anew, so that the latest output is there. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
+/** Most that is read of the console in a second, in bytes; beyond, the serial port of the guest waits. */
+const BYTES_PER_SECOND_MAX = 4 * 1024 * 1024;
 
 /** Where the guest's serial console goes. */
 export type ConsoleSink = StreamSink | { readonly kind: "file"; readonly fd: number };
@@ -26,6 +29,7 @@ export interface StreamSink {
 export function connectSerial(fd: number, sink: ConsoleSink | null): Socket {
   const socket = new Socket({ fd });
   socket.on("data", writerTo(sink));
+  limitReadRate(socket, BYTES_PER_SECOND_MAX, () => {});
   const input = sink?.kind === "stream" ? sink.input : null;
   const forward = (chunk: Buffer): void => void socket.write(chunk);
   input?.on("data", forward);
@@ -54,14 +58,28 @@ function streamWriter(sink: StreamSink): (chunk: Buffer) => void {
 
 function fileWriter(fd: number): (chunk: Buffer) => void {
   const output = createWriteStream("", { fd });
-  let written = 0;
+  let sizeBytes = fstatSync(fd).size;
+  let open = true;
   // A full disk (ENOSPC) ends the log, not the VM.
   output.on("error", () => {
-    written = FILE_BYTES_MAX;
+    open = false;
   });
   return (chunk) => {
-    if (written >= FILE_BYTES_MAX || output.writableLength > WAITING_BYTES_MAX) return;
-    written += chunk.length;
+    if (!open || output.writableLength > WAITING_BYTES_MAX) return;
+    if (sizeBytes + chunk.length > FILE_BYTES_MAX) {
+      beginAnew(fd);
+      sizeBytes = 0;
+    }
+    sizeBytes += chunk.length;
     output.write(chunk);
   };
+}
+
+/** What waits to be written follows: the file is open for appending. A device or a pipe, which cannot be cut, goes on. */
+function beginAnew(fd: number): void {
+  try {
+    ftruncateSync(fd, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EINVAL") throw error;
+  }
 }

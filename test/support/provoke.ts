@@ -10,6 +10,11 @@ export class Provoker {
     this.#run(pid, "spin");
   }
 
+  /** Its main thread writes to standard error as fast as it can, and does nothing else. */
+  flood(pid: number): void {
+    this.#run(pid, "flood");
+  }
+
   /** It calls abort(), as QEMU does when an assertion fails. */
   abort(pid: number): void {
     this.#run(pid, "abort");

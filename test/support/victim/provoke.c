@@ -1,4 +1,4 @@
-// Makes another process do what a bug or an attacker would make it do: provoke PID syscall NUMBER | spin | abort.
+// Makes another process do what a bug or an attacker would make it do: provoke PID syscall NUMBER | spin | flood | abort.
 // Its main thread is stopped by ptrace, given other registers, and let go.
 #define _GNU_SOURCE
 #include <errno.h>
@@ -63,6 +63,17 @@ int main(int count, char **arguments) {
     const long code = ptrace(PTRACE_PEEKTEXT, pid, (void *)registers.rip, NULL);
     const long loop = (code & ~0xffffL) | 0xfeeb;  // eb fe: jmp to itself
     if (ptrace(PTRACE_POKETEXT, pid, (void *)registers.rip, (void *)loop) != 0) fail("PTRACE_POKETEXT");
+  } else if (strcmp(arguments[2], "flood") == 0) {
+    // again: mov eax, SYS_write; syscall; jmp again. Writes what stands in memory there to standard error, for ever.
+    static const unsigned char code[16] = {0xb8, 1, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7};
+    for (size_t offset = 0; offset < sizeof code; offset += sizeof(long)) {
+      long word;
+      memcpy(&word, code + offset, sizeof word);
+      if (ptrace(PTRACE_POKETEXT, pid, (void *)(registers.rip + offset), (void *)word) != 0) fail("PTRACE_POKETEXT");
+    }
+    registers.rdi = STDERR_FILENO;
+    registers.rsi = registers.rip & ~0xfffULL;
+    registers.rdx = 4096;
   } else if (strcmp(arguments[2], "abort") == 0) {
     registers.rip = libc_base(pid) + ((uintptr_t)abort - libc_base(getpid()));
     registers.rsp = ((registers.rsp - RED_ZONE_BYTES) & ~0xfULL) - 8;  // As after a call: SysV ABI, 3.2.2.

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { addon } from "../../../src/kernel/index.js";
@@ -72,6 +73,31 @@ test("a flood is drained, shown at 20 lines a second, and what was left out is c
   assert.is(shown.length, 2);
   assert.match(shown[0] ?? "", /^\(\d+ lines not shown\)$/);
   assert.is(shown[1], "after");
+});
+
+test("a writer does not wait for a launcher that does not read, and the flood takes little of its time", async () => {
+  const block = Buffer.alloc(64 * 1024, "x\n");
+  let refused = 0;
+  for (let writtenBytes = 0; writtenBytes < 1024 ** 3; writtenBytes += block.length) {
+    try {
+      writeSync(writer, block);
+    } catch (error) {
+      assert.is((error as NodeJS.ErrnoException).code, "EAGAIN");
+      refused += 1;
+    }
+  }
+  assert.ok(refused > 16_000, "this thread does not read while it writes, so nearly all of it must be refused");
+  await write("");
+});
+
+test("no more than 4 MiB are read in a second, and that is told", async () => {
+  const flood = spawn("cat", ["/dev/zero"], { stdio: ["ignore", writer, "ignore"] });
+  const begin = process.cpuUsage();
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const { user, system } = process.cpuUsage(begin);
+  flood.kill("SIGKILL");
+  assert.ok((user + system) / 1000 < 500, `reading took ${(user + system) / 1000} ms of CPU time`);
+  assert.ok(shown.every((line) => line.length <= 500));
 });
 
 test("what is kept stays within its bound", async () => {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { openSync, readFileSync, rmSync } from "node:fs";
+import { openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { PassThrough } from "node:stream";
@@ -40,6 +40,39 @@ test("file: what the guest writes is there", async () => {
   } finally {
     rmSync(path, { force: true });
   }
+});
+
+test("file: a full log begins anew, and what earlier runs left counts", async () => {
+  const path = `${tmpdir()}/bulkhead-serial-full-${process.pid}.log`;
+  try {
+    writeFileSync(path, "");
+    truncateSync(path, 64 * 1024 * 1024 - 4);
+    const guest = guestOf(path);
+    guest.write("1234");
+    await settle();
+    assert.is(statSync(path).size, 64 * 1024 * 1024);
+    guest.write("latest");
+    await settle();
+    assert.is(readFileSync(path, "utf8"), "latest");
+    guest.destroy();
+  } finally {
+    rmSync(path, { force: true });
+  }
+});
+
+test("stream: what a slow reader does not take is dropped, within a bound", async () => {
+  const [own, theirs] = addon.socketPair();
+  const output = new PassThrough({ highWaterMark: 1 });
+  connectSerial(theirs, { kind: "stream", input: null, output, escape: false });
+  const guest = new Socket({ fd: own });
+  for (let block = 0; block < 3 * 16; block += 1) guest.write(Buffer.alloc(64 * 1024, "x"));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.is(guest.writableLength, 0, "the guest waits for a reader of its console");
+  assert.ok(
+    output.writableLength > 512 * 1024 && output.writableLength < 1.5 * 1024 * 1024,
+    `${output.writableLength} bytes wait`,
+  );
+  guest.destroy();
 });
 
 test("stream: an input that fails (EIO) ends nothing", async () => {
