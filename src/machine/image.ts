@@ -158,6 +158,10 @@ function judgeFile(request: FileRequest, fd: number, rootOwner: number) {
       "Copy it to a file of its own.",
     );
   }
+  if (facts.isBlockDevice() && request.access !== "r" && isWriteProtected(facts.rdev)) {
+    const remedy = "Say `readOnly: true`, or take the protection off (blockdev --setrw).";
+    throw refusal(request, "image-write-protected", "it is a write-protected block device", remedy);
+  }
   if (facts.uid !== 0 && facts.uid !== rootOwner) {
     throw refusal(
       request,
@@ -171,8 +175,7 @@ function judgeFile(request: FileRequest, fd: number, rootOwner: number) {
 
 /** The whole disk that I/O limits apply to: a partition's parent, the file system's disk for a regular file. */
 function blockDeviceOf(facts: { isBlockDevice(): boolean; rdev: number; dev: number }): string | null {
-  const device = facts.isBlockDevice() ? facts.rdev : facts.dev;
-  const number = `${(device >> 8) & 0xfff}:${(device & 0xff) | ((device >> 12) & 0xfff00)}`;
+  const number = numberOf(facts.isBlockDevice() ? facts.rdev : facts.dev);
   try {
     const place = readlinkSync(`/sys/dev/block/${number}`);
     const partition = statSync(`/sys/dev/block/${number}/partition`, { throwIfNoEntry: false });
@@ -180,6 +183,16 @@ function blockDeviceOf(facts: { isBlockDevice(): boolean; rdev: number; dev: num
   } catch {
     return null; // A file system without a block device of its own: tmpfs, overlay, network.
   }
+}
+
+/** `MAJOR:MINOR`: gnu_dev_major() and gnu_dev_minor() of sys/sysmacros.h. */
+function numberOf(device: number): string {
+  return `${(device >> 8) & 0xfff}:${(device & 0xff) | ((device >> 12) & 0xfff00)}`;
+}
+
+/** The kernel opens one for writing all the same, and refuses each write. */
+function isWriteProtected(device: number): boolean {
+  return readFileSync(`/sys/dev/block/${numberOf(device)}/ro`, "utf8").trim() === "1";
 }
 
 function refusal(request: FileRequest, code: string, answer: string, remedy: string, cause?: unknown): SpecError {
