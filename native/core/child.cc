@@ -55,9 +55,7 @@ long set_host_name(const char* name) {
   return raw_syscall(SYS_setdomainname, as_argument("(none)"), 6);
 }
 
-long close_between(unsigned first, unsigned last) {
-  return first > last ? 0 : raw_syscall(SYS_close_range, first, last, 0);
-}
+long close_between(unsigned first, unsigned last) { return first > last ? 0 : raw_syscall(SYS_close_range, first, last, 0); }
 
 // `kept` is one more fd to spare, or -1.
 long close_other_fds(unsigned highest, int status_fd, int kept_fd) {
