@@ -27,7 +27,12 @@ const ROLES: Readonly<Record<string, { readonly backend: string; readonly classe
 interface ListedModel {
   readonly role: string;
   readonly model: string;
+  /** Of a disk: its image may not be written. */
+  readonly readOnly?: true;
 }
+
+/** QEMU takes no read-only image for these. */
+const WRITABLE_ONLY = ["ich9-ahci", "sdhci-pci"];
 
 /** Every model that a shipped role lists. */
 const LISTED: readonly ListedModel[] = listRoles(policyFolder)
@@ -50,8 +55,9 @@ async function setUp(): Promise<void> {
 }
 
 function vmText(name: string, accel: string, models: readonly ListedModel[]): string {
-  const lines = models.map(({ role, model }, index) => {
-    const backend = ROLES[role]?.backend.replace("IMAGE", `m${index}.img`);
+  const lines = models.map(({ role, model, readOnly }, index) => {
+    const image = `m${index}.img${readOnly === true ? ", readOnly: true" : ""}`;
+    const backend = ROLES[role]?.backend.replace("IMAGE", image);
     return `  - {id: d${index}, role: ${role}, model: ${model}, ${backend}}`;
   });
   return `name: ${usedName(name)}\nmachine: {memory: 64M, accel: ${accel}}\ndevices:\n${lines.join("\n")}\n`;
@@ -107,8 +113,10 @@ async function judge(role: string, start: () => ReturnType<typeof startLoneDevic
 /** One VM of many models, verified and running, then ended. */
 async function launchMany(generation: QemuGeneration): Promise<void> {
   const one = (model: string): ListedModel => LISTED.find((listed) => listed.model === model) as ListedModel;
-  // Two disks of each kind of controller; every role.
-  const disks = LISTED.filter(({ role }) => role === "disk").flatMap((model) => [model, model]);
+  // Two disks of each kind of controller, one of them read-only where that can be; every role.
+  const disks = LISTED.filter(({ role }) => role === "disk").flatMap((disk): ListedModel[] => {
+    return [disk, WRITABLE_ONLY.includes(disk.model) ? disk : { ...disk, readOnly: true }];
+  });
   const others = ["e1000e", "vmxnet3", "virtio-net-pci", "qemu-xhci", "intel-hda", "pci-serial", "i6300esb"].map(one);
   const models = [...disks, ...others];
   const text = vmText(`test-many-${generation.replace(".", "-")}`, accelOf(generation), models);
@@ -130,7 +138,7 @@ test("every device role has models here", () => {
 test("QEMU 7.2: each listed model starts confined, tells its vendor and class, and ends with its channel", async () =>
   assert.equal(await tryEach("7.2"), []));
 
-test("QEMU 7.2: two disks of every controller and a device of every role in one VM", () => launchMany("7.2"));
+test("QEMU 7.2: two disks of every controller, one read-only, and a device of every role in one VM", () => launchMany("7.2"));
 
 /** Not in any role; what QEMU says of it, and what is said to the user. */
 const REFUSED: readonly (readonly [model: string, said: RegExp])[] = [
@@ -165,7 +173,9 @@ for (const generation of ["10", "11"] as const) {
     assert.equal(await tryEach(generation), []),
   );
 
-  kvm(`QEMU ${generation}: two disks of every controller and a device of every role in one VM`, () => launchMany(generation));
+  kvm(`QEMU ${generation}: two disks of every controller, one read-only, and a device of every role in one VM`, () =>
+    launchMany(generation),
+  );
 }
 
 kvm.run();
