@@ -115,8 +115,8 @@ function judgeProof({ role, policy, program }: RoleFilter): Result {
 async function timeCalls({ role, program }: RoleFilter, workshop: Workshop): Promise<Result[]> {
   const path = join(workshop.directory, "filter.bpf");
   await writeFile(path, program.bytes);
-  const filtered = new LineProgram([benchProgram("filtered_calls"), path]);
-  const free = new LineProgram([benchProgram("filtered_calls"), "none"]);
+  const filtered = await LineProgram.start([benchProgram("filtered_calls"), path]);
+  const free = await LineProgram.start([benchProgram("filtered_calls"), "none"]);
   const results: Result[] = [];
   try {
     for (const [name, call] of Object.entries(CALLS)) {

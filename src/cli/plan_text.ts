@@ -10,6 +10,7 @@ export function describePlan(plan: LaunchPlan): string {
 function describeProcess(process: ProcessPlan): string {
   const lines = [
     `${process.id} (role ${process.role}), uid ${process.uid}`,
+    ...(process.warning === undefined ? [] : [`  warning     ${process.warning}`]),
     `  argv        ${process.argv.map(quoteArgument).join(" ")}`,
     ...process.fds.map((fd) => `  fd ${String(fd.fd).padEnd(8)} ${fd.kind} ${fd.access}: ${fd.purpose}`),
     `  own fds     ${process.selfMade.map((made) => `${made.kind} <= ${made.max}`).join(", ") || "none"}`,

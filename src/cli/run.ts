@@ -17,7 +17,7 @@ export function addRun(program: Command): void {
     .addHelpText(
       "after",
       "\nSIGINT, SIGTERM and SIGHUP shut the guest down; a second one ends it at once.\n" +
-        "Exit codes: 0 the guest shut down, 2 bad input, 3 this host cannot, 4 a device died, 5 an intrusion signal.\n" +
+        "Exit codes: 0 the guest shut down, 2 bad input, 3 this host cannot, 4 a device died or a watchdog expired, 5 an intrusion signal.\n" +
         "\nExamples:\n  bulkhead run web1.yaml\n  bulkhead run --verbose web1.yaml 2>launch.log",
     )
     .action(async (file: string, options: RunOptions) => {
@@ -61,6 +61,7 @@ async function buildRequest(file: string, options: RunOptions): Promise<LaunchRe
     ...request,
     stdio: { kind: "stream", output: process.stdout, input: process.stdin, escape: process.stdout.isTTY === true },
     onLogLine: (id, line) => progress(`${id}: ${line}`),
+    onWarning: (id, warning) => process.stderr.write(`bulkhead: warning: ${id}: ${warning}\n`),
     onStep: (step) => progress(`bulkhead: ${step}`),
   };
 }

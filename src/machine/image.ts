@@ -181,6 +181,10 @@ function judgeFile(request: FileRequest, fd: number, rootOwner: number) {
       "Copy it to a file of its own.",
     );
   }
+  if (facts.isBlockDevice() && request.access !== "r" && isWriteProtected(facts.rdev)) {
+    const remedy = "Say `readOnly: true`, or take the protection off (blockdev --setrw).";
+    throw refusal(request, "image-write-protected", "it is a write-protected block device", remedy);
+  }
   if (facts.uid !== 0 && facts.uid !== rootOwner) {
     throw refusal(
       request,
@@ -207,6 +211,11 @@ function blockDeviceOf(facts: { isBlockDevice(): boolean; rdev: number; dev: num
 /** `MAJOR:MINOR`: new_decode_dev(), include/linux/kdev_t.h. */
 function deviceNumber(device: number): string {
   return `${(device >> 8) & 0xfff}:${(device & 0xff) | ((device >> 12) & 0xfff00)}`;
+}
+
+/** The kernel opens one for writing all the same, and refuses each write. */
+function isWriteProtected(device: number): boolean {
+  return readFileSync(`/sys/dev/block/${deviceNumber(device)}/ro`, "utf8").trim() === "1";
 }
 
 function refusal(request: FileRequest, code: string, answer: string, remedy: string, cause?: unknown): SpecError {

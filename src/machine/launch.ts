@@ -32,6 +32,8 @@ export interface LaunchRequest extends PlanRequest {
   readonly signal?: AbortSignal;
   /** Gets one escaped line of a process's output. */
   readonly onLogLine: (process: string, line: string) => void;
+  /** Gets what a user must know of a device before it runs: the plan's warnings. */
+  readonly onWarning?: (process: string, warning: string) => void;
   /** Gets the name of each step as it begins. */
   readonly onStep?: (step: LaunchStep) => void;
   /** For tests: changes what a child is told, to see that the launch notices. */
@@ -170,7 +172,7 @@ class Launch {
 
   async #startOne(plan: ProcessPlan, session: Session): Promise<void> {
     const { filters, files } = this.#prepared;
-    if (plan.warning !== undefined) this.#request.onLogLine(plan.id, plan.warning);
+    if (plan.warning !== undefined) this.#request.onWarning?.(plan.id, plan.warning);
     const fds = this.#manifestOf(plan);
     const filter = filters.get(plan.role);
     if (filter === undefined) throw new Error(`no filter was compiled for role ${plan.role}`);

@@ -11,7 +11,7 @@ export interface Session {
 }
 
 /** Makes a VM's session and, where its plan says so, its core-scheduling cookie. Throws SandboxError "session-failed". */
-export function openSession(plan: LaunchPlan): Session {
+export function openSession(plan: Pick<LaunchPlan, "vm" | "processes">): Session {
   const coreCreate = plan.processes.some((process) => process.layers["core-scheduling"].status === "enforced");
   try {
     const native = new addon.Session({ coreCreate, coreSharePid: 0 });

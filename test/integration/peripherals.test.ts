@@ -28,7 +28,7 @@ async function setUp(): Promise<void> {
 async function startVm(
   name: string,
   device: string,
-  onLogLine: LaunchRequest["onLogLine"] = () => {},
+  onWarning: NonNullable<LaunchRequest["onWarning"]> = () => {},
 ): Promise<{ machine: RunningMachine; console: () => string }> {
   const text = `name: ${usedName(name)}
 machine: {memory: 64M, accel: tcg}
@@ -45,7 +45,7 @@ devices:
     said += chunk.toString("latin1");
   });
   const stdio = { kind: "stream", output, input: null, escape: false } as const;
-  return { machine: await launch(await fixture.request(text, { stdio, onLogLine })), console: () => said };
+  return { machine: await launch(await fixture.request(text, { stdio, onWarning })), console: () => said };
 }
 
 async function end(machine: RunningMachine): Promise<Ending> {

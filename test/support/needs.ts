@@ -11,6 +11,7 @@ const PROBES = {
   root: () => (process.getuid?.() === 0 ? null : "not running as root"),
   kvm: () => opens("/dev/kvm"),
   tun: () => opens("/dev/net/tun"),
+  loop: () => opens("/dev/loop-control") ?? runs("losetup", ["--version"]),
   qemu: () => runs("qemu-system-x86_64", ["-version"]),
   "qemu-img": () => runs("qemu-img", ["--version"]),
   bubblewrap: () => runs("bwrap", ["--version"]),

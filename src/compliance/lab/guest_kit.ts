@@ -31,8 +31,14 @@ export const GUEST_DRIVERS = {
   ne2k_pci: "ne2k_pci",
   tulip: "tulip",
   vmxnet3: "vmxnet3",
-  "virtio-blk-pci": "virtio_blk",
   "virtio-net-pci": "virtio_net",
+  mptsas1068: "mptsas",
+  "qemu-xhci": "xhci_pci",
+  "usb-ehci": "ehci_pci",
+  "piix3-usb-uhci": "uhci_hcd",
+  AC97: "snd_intel8x0",
+  ES1370: "snd_ens1370",
+  "intel-hda": "snd_hda_intel",
 } as const;
 
 /** What the drivers above bind to disks with, and the bus of virtio. */
