@@ -1,0 +1,23 @@
+import { Command } from "commander";
+import { addCompletion } from "./completion.js";
+import { addDoctor } from "./doctor.js";
+import { addGc } from "./gc.js";
+import { addInspect } from "./inspect.js";
+import { addPlan } from "./plan.js";
+import { addPs } from "./ps.js";
+import { addRun } from "./run.js";
+import { addStop } from "./stop.js";
+
+/** Every command with its options and its help: the one source of `--help`, the man pages and the shells' completion. */
+export function makeProgram(): Command {
+  const program = new Command("bulkhead")
+    .description(
+      "Runs multi-process QEMU virtual machines in which every process holds the least privilege its work needs, and proves it.",
+    )
+    .version("0.1.0")
+    .exitOverride()
+    .showHelpAfterError("Run with --help for usage and examples.")
+    .addHelpText("after", "\nEach command has --help with examples, and a man page: man bulkhead-run.");
+  for (const add of [addRun, addPlan, addPs, addInspect, addStop, addDoctor, addGc, addCompletion]) add(program);
+  return program;
+}
