@@ -2,6 +2,7 @@ export { bootId } from "./boot_id.js";
 export { ContentCache } from "./content_cache.js";
 export { type Directories, openDirectories } from "./directories.js";
 export { type EventName, logEvent } from "./event_log.js";
+export { eventJsonSchema, findEventFault } from "./event_schema.js";
 export { identifyProcess, isAlive, type ProcessIdentity } from "./process_identity.js";
 export { parseSubuid, readUidUse, releaseUids, reservedUids, reserveUid, type UidUse, uidsOfProcess } from "./reservation.js";
 export { findRun, type KnownRun, listRuns, type ObservedState, OwnedRun, removeUnrecorded } from "./run.js";
