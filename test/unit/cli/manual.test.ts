@@ -51,6 +51,18 @@ test("a page holds everything that --help says: options, arguments, notes and ex
   }
 });
 
+test("every command refuses an option that it does not have", async () => {
+  for (const { path } of leaves) {
+    const program = makeProgram();
+    for (const command of [program, ...program.commands]) command.configureOutput({ writeErr: () => {} });
+    const error = await program.parseAsync(["node", ...path, "--no-such-option"]).then(
+      () => null,
+      (cause: Error & { code?: string }) => cause,
+    );
+    assert.is(error?.code, "commander.unknownOption", path.join(" "));
+  }
+});
+
 test("text of a definition is never a request of roff", () => {
   const evil = { ...(leaves[0] as (typeof leaves)[number]), notes: [".so /etc/passwd\n'so x", "a\\fBb"], examples: [".br"] };
   const lines = manPage(evil, "0.1.0").split("\n");
