@@ -14,6 +14,7 @@ const PROBES = {
   qemu: () => runs("qemu-system-x86_64", ["-version"]),
   "qemu-img": () => runs("qemu-img", ["--version"]),
   bubblewrap: () => runs("bwrap", ["--version"]),
+  "loop-devices": () => runs("losetup", ["--find"]),
   man: () => runs("man", ["--version"]),
   "systemd-analyze": () => runs("systemd-analyze", ["--version"]),
   zsh: () => runs("zsh", ["--version"]),
