@@ -1,3 +1,4 @@
+import { PolicyError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
 import { type Identity, IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan, planLaunch } from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
@@ -89,11 +90,27 @@ async function resolveRoles(request: PlanRequest): Promise<Map<string, ResolvedR
   const roles = new Map<string, ResolvedRole>();
   const names = [...new Set(request.spec.devices.map((device) => device.role)), VMM_ID];
   const folder = readPolicyFolder(request.policyFolder);
-  for (const role of names) roles.set(role, await resolveRole(request, role, folder));
+  for (const role of names) {
+    roles.set(
+      role,
+      await resolveRole(request, role, folder).catch((error: unknown) => {
+        throw placeUnknownRole(error, request.spec, role);
+      }),
+    );
+  }
   const isJudged = request.spec.devices.some((device) => imageLayers(device).some(({ format }) => format === "qcow2"));
   if (isJudged) roles.set(IMAGE_JUDGE_ROLE, await resolveImageJudge(request, folder));
   await requireModels(request.spec, roles);
   return roles;
+}
+
+/** A policy folder does not know who asks for a role; whoever wrote the VM file wants to know where. */
+function placeUnknownRole(error: unknown, spec: VmSpec, role: string): unknown {
+  const index = spec.devices.findIndex((device) => device.role === role);
+  if (!(error instanceof PolicyError) || error.code !== "role-unknown" || index < 0) return error;
+  const position = spec.source.locate(["devices", index, "role"]);
+  const tried = `${position}: ${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`;
+  return new PolicyError({ code: error.code, tried, subject: role, cause: error });
 }
 
 async function requireModels(spec: VmSpec, roles: ReadonlyMap<string, ResolvedRole>): Promise<void> {
