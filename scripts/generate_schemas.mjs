@@ -1,9 +1,10 @@
-// Writes docs/schema/*.schema.json from the schemas that check the files. Run after a build: node scripts/generate_schemas.mjs
-// test/unit/spec/json_schema.test.ts fails while the published files differ.
+// Writes docs/schema/*.schema.json from the schemas that check the files and the event log. Run after a build: node scripts/generate_schemas.mjs
+// test/unit/spec/json_schema.test.ts and test/unit/state/event_schema.test.ts fail while the published files differ.
 import { mkdirSync, writeFileSync } from "node:fs";
 
 const build = process.argv[2] ?? "dist";
 const root = new URL("../", import.meta.url);
+const { eventJsonSchema } = await import(new URL(`${build}/src/state/index.js`, root).href);
 const { hostFileJsonSchema, vmFileJsonSchema } = await import(new URL(`${build}/src/spec/index.js`, root).href);
 
 const folder = new URL("docs/schema/", root);
@@ -11,6 +12,7 @@ mkdirSync(folder, { recursive: true });
 for (const [name, schema] of [
   ["vm-file", vmFileJsonSchema()],
   ["host-file", hostFileJsonSchema()],
+  ["event", eventJsonSchema()],
 ]) {
   writeFileSync(new URL(`${name}.schema.json`, folder), `${JSON.stringify(schema, null, 2)}\n`);
 }

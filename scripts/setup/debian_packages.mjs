@@ -19,6 +19,9 @@ export const DEBIAN_PACKAGES = {
   strace: "shows in tests which system calls a process makes",
   mmdebstrap: "builds the roots of the lab",
   e2fsprogs: "makes the disk images of the lab without mounting them",
+  "man-db": "formats the man pages, and warns of what is wrong with them",
+  systemd: "systemd-analyze checks the unit template",
+  zsh: "reads its completion",
   "xz-utils": "unpacks kernel modules for the lab's guests",
 };
 

@@ -2,6 +2,7 @@ import { buildBootProgram } from "./boot_program.mjs";
 import { installDebianPackages } from "./debian_packages.mjs";
 import { buildImageJudge } from "./image_judge.mjs";
 import { withSetupLock } from "./lock.mjs";
+import { writeManuals } from "./manuals.mjs";
 import { buildAddon, buildNpmBindings } from "./native_builds.mjs";
 import { installNpmPackages } from "./npm_packages.mjs";
 import { checkPlatform } from "./platform.mjs";
@@ -18,6 +19,7 @@ const STEPS = [
   buildImageJudge,
   buildBootProgram,
   compileTypeScript,
+  writeManuals,
 ];
 
 /** Makes the checkout ready to run; `more` are steps of one program alone. A failure is told on stderr and ends this process. */

@@ -1,32 +1,15 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { EXIT } from "../errors/index.js";
-import { addDoctor } from "./doctor.js";
-import { addGc } from "./gc.js";
-import { addInspect } from "./inspect.js";
-import { addPlan } from "./plan.js";
-import { addPs } from "./ps.js";
+import { makeProgram } from "./program.js";
 import { reportFailure } from "./report_failure.js";
-import { addRun } from "./run.js";
-import { addSeccomp } from "./seccomp.js";
-import { addStop } from "./stop.js";
-
-const program = new Command("bulkhead")
-  .description(
-    "Runs multi-process QEMU virtual machines in which every process holds the least privilege its work needs, and proves it.",
-  )
-  .version("0.1.0")
-  .exitOverride()
-  .showHelpAfterError("Run with --help for usage and examples.");
-
-for (const add of [addRun, addPlan, addPs, addInspect, addStop, addDoctor, addGc]) add(program);
-await addSeccomp(program, process.argv.slice(2));
 
 // A reader that went away (EPIPE: `bulkhead doctor | head -3`), a terminal that hung up (EIO) or a full disk (ENOSPC) takes
 // the rest of the output with it; it ends no VM, and there is nowhere left to report it.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
 try {
+  const program = await makeProgram(process.argv.slice(2));
   await program.parseAsync();
 } catch (error) {
   // Commander ends with 0 for --help and --version, with 1 for bad usage, which here is bad input.

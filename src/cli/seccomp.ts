@@ -6,7 +6,8 @@ import type { Command } from "commander";
  */
 export async function addSeccomp(program: Command, argv: readonly string[]): Promise<void> {
   const seccomp = program.command("seccomp").description("Compile, prove, read and compare seccomp filters.");
-  if (argv[0] !== "seccomp" && !(argv[0] === "help" && argv[1] === "seccomp")) return;
+  const [asked] = argv[0] === "help" ? argv.slice(1) : argv;
+  if (asked !== "seccomp" && asked !== "completion") return;
   const { addSeccompCommands } = await import("./seccomp/seccomp_commands.js");
   addSeccompCommands(seccomp);
 }

@@ -110,10 +110,12 @@ function openTap(name: string): number {
     return addon.openTap({ name });
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
-    const remedy =
-      cause.code === "EBUSY"
-        ? "End whatever uses it, or name another tap."
-        : `Make it first: ip tuntap add ${name} mode tap && ip link set ${name} up`;
+    // EINVAL: TUNSETIFF on a bridge, a physical card, a tun of IP packets, or a tap with several queues.
+    const remedies: Readonly<Record<string, string>> = {
+      EBUSY: "End whatever uses it, or name another tap.",
+      EINVAL: "It is an interface of another kind; name a tap with a single queue.",
+    };
+    const remedy = remedies[cause.code] ?? `Make it first: ip tuntap add ${name} mode tap && ip link set ${name} up`;
     throw new HostError({
       code: "tap-unavailable",
       tried: `Cannot attach to tap "${name}"`,

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { PolicyError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
 import { type Identity, IMAGE_JUDGE_ROLE, imageLayers, type LauncherInputs, type LaunchPlan, planLaunch } from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
@@ -116,11 +117,27 @@ function launcherInputs({ directories }: PlanRequest, { policy, filter }: Compil
 async function resolveRoles(request: PlanRequest, folder: PolicyFolder): Promise<Map<string, ResolvedRole>> {
   const roles = new Map<string, ResolvedRole>();
   const names = [...new Set(request.spec.devices.map((device) => device.role)), VMM_ID];
-  for (const role of names) roles.set(role, await resolveRole(request, role, folder));
+  for (const role of names) {
+    roles.set(
+      role,
+      await resolveRole(request, role, folder).catch((error: unknown) => {
+        throw placeUnknownRole(error, request.spec, role);
+      }),
+    );
+  }
   if (request.anyModel !== true) await requireModels(request, roles);
   const isJudged = request.spec.devices.some((device) => imageLayers(device).some(({ format }) => format === "qcow2"));
   if (isJudged) roles.set(IMAGE_JUDGE_ROLE, await resolveImageJudge(request, folder));
   return roles;
+}
+
+/** A policy folder does not know who asks for a role; whoever wrote the VM file wants to know where. */
+function placeUnknownRole(error: unknown, spec: VmSpec, role: string): unknown {
+  const index = spec.devices.findIndex((device) => device.role === role);
+  if (!(error instanceof PolicyError) || error.code !== "role-unknown" || index < 0) return error;
+  const position = spec.source.locate(["devices", index, "role"]);
+  const tried = `${position}: ${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`;
+  return new PolicyError({ code: error.code, tried, subject: role, cause: error });
 }
 
 async function requireModels({ spec, policyFolder }: PlanRequest, roles: ReadonlyMap<string, ResolvedRole>): Promise<void> {

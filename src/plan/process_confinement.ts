@@ -1,4 +1,3 @@
-import type { SyscallRule } from "../seccomp/index.js";
 import { MONITOR_FD } from "./arguments.js";
 import { planLandlock } from "./landlock.js";
 import type { FdPlan, NamespaceName } from "./launch_plan.js";

@@ -3,6 +3,7 @@ export { ContentCache } from "./content_cache.js";
 export { type Directories, openDirectories } from "./directories.js";
 export { EVENT_PRIORITY, type EventName, type MachineEvent } from "./event.js";
 export { logEvent } from "./event_log.js";
+export { eventJsonSchema, findEventFault } from "./event_schema.js";
 export { identifyProcess, isAlive, type ProcessIdentity } from "./process_identity.js";
 export { parseSubuid, readUidUse, releaseUids, reservedUids, reserveUid, type UidUse, uidsOfProcess } from "./reservation.js";
 export { findRun, type KnownRun, listRuns, type ObservedState, OwnedRun, removeUnrecorded } from "./run.js";

@@ -168,6 +168,14 @@ tap("a tap goes to the network card's process and to no other; a second VM is to
   ip("-n", namespace, "link", "show", "tap0");
 });
 
+tap("an interface that is no tap is refused and told apart from one that is missing", async () => {
+  ip("-n", namespace, "tuntap", "add", "taptun", "mode", "tun");
+  await writeFile(join(fixture.directory, "other.yaml"), tapVm("test-other", "taptun"));
+  const result = await endOf(inNamespace("run", "other.yaml"));
+  assert.is(result.exitCode, 3, result.stderr);
+  assert.match(result.stderr, /Cannot attach to tap "taptun": TUNSETIFF: EINVAL. It is an interface of another kind/);
+});
+
 tap("a tap that does not exist is not made", async () => {
   await writeFile(join(fixture.directory, "missing.yaml"), tapVm("test-missing", "tap9"));
   const result = await endOf(inNamespace("run", "missing.yaml"));

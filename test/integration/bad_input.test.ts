@@ -157,6 +157,13 @@ test("a serial log that is absent is made by no VM that is refused", async () =>
   assert.not.ok(readdirSync(fixture.directory).includes("serial.log"));
 });
 
+test("a role that no policy describes is refused at its place", async () => {
+  const text = JSON.stringify({ ...GOOD_VM, devices: [{ id: "d", role: "nosuch", model: "e1000" }] }, null, 1);
+  const error = await outcomeOf(text);
+  assert.is(error?.code, "role-unknown");
+  assert.match(error?.message ?? "", /^bad\.yaml:\d+:\d+: cannot load the policy of role "nosuch"/);
+});
+
 test("one file as disk and as serial log, or by two paths, is refused", async () => {
   mkdirSync(place("other"), { recursive: true });
   const both = { ...GOOD_VM, console: { serial: { file: "good.img" } } };

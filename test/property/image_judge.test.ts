@@ -10,7 +10,7 @@ import { repositoryRoot } from "../support/repository.js";
 const test = suite("the judge of images, on any image", { needs: ["qemu-img"], timeoutMs: 60_000 });
 
 const SEED = 20261122;
-const MUTATIONS = 5_000;
+const MUTATIONS = 4_000;
 /** Of an image of 512 KiB that is not larger after its mutation, no table is read twice, and no snapshot is more than its header. */
 const BYTES_READ_MAX = 4 * 1024 * 1024;
 

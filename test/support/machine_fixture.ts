@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildDemoImages } from "../../examples/demo/images.js";
 import { DEFAULT_QEMU, type LaunchRequest, openDirectories, parseVmText, readHostFile } from "../../src/index.js";
+import { findEventFault } from "../../src/state/index.js";
 import { repositoryRoot } from "./repository.js";
 
 /** A VM with state and images of its own below one temporary folder. */
@@ -72,8 +73,22 @@ export async function makeFixture(): Promise<MachineFixture> {
       ...change,
     }),
     leftovers: () => [...listed(`${directories.run}/vms`), ...listed(`${directories.run}/uids`), ...leftoverCgroups()],
-    remove: () => rm(directory, { recursive: true }),
+    remove: async () => {
+      const faults = eventFaults(`${directories.log}/events.jsonl`);
+      await rm(directory, { recursive: true });
+      if (faults.length > 0) throw new Error(`the event log holds what its schema does not: ${faults.join("; ")}`);
+    },
   };
+}
+
+/** Lines of the log that are no events by its published schema, with what is wrong with each. */
+function eventFaults(path: string): string[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+  return lines.flatMap((line) => {
+    const fault = findEventFault(line);
+    return fault === null ? [] : [`${line}: ${fault}`];
+  });
 }
 
 function listed(path: string): string[] {

@@ -45,6 +45,14 @@ void mutate(Bytes& image, std::mt19937_64& random) {
     for (std::size_t byte = 0; byte < width && place + byte < image.size(); ++byte)
       image[place + byte] = static_cast<unsigned char>(value >> 8 * (width - 1 - byte));
   }
+  // A backing file's name of up to 4 KiB, without an end.
+  if (random() % 8 == 0) {
+    const std::uint64_t length = random() % 4096;
+    image[18] = static_cast<unsigned char>(length >> 8);
+    image[19] = static_cast<unsigned char>(length);
+    const std::size_t start = 300 + random() % 300;
+    for (std::size_t place = start; place < 8192 && place < image.size(); ++place) image[place] = 'A';
+  }
   if (random() % 8 == 0) image.resize(random() % image.size());
 }
 

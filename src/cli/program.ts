@@ -1,0 +1,28 @@
+import { Command } from "commander";
+import { addCompletion } from "./completion.js";
+import { addDoctor } from "./doctor.js";
+import { addGc } from "./gc.js";
+import { addInspect } from "./inspect.js";
+import { addPlan } from "./plan.js";
+import { addPs } from "./ps.js";
+import { addRun } from "./run.js";
+import { addSeccomp } from "./seccomp.js";
+import { addStop } from "./stop.js";
+
+/**
+ * Every command with its options and its help: the one source of `--help`, the man pages and the shells' completion. `argv` is what
+ * follows the program's name: commands below one that it does not ask for may be left out. `["completion"]` leaves none out.
+ */
+export async function makeProgram(argv: readonly string[]): Promise<Command> {
+  const program = new Command("bulkhead")
+    .description(
+      "Runs multi-process QEMU virtual machines in which every process holds the least privilege its work needs, and proves it.",
+    )
+    .version("0.1.0")
+    .exitOverride()
+    .showHelpAfterError("Run with --help for usage and examples.")
+    .addHelpText("after", "\nEach command has --help with examples, and a man page: man bulkhead-run.");
+  for (const add of [addRun, addPlan, addPs, addInspect, addStop, addDoctor, addGc, addCompletion]) add(program);
+  await addSeccomp(program, argv);
+  return program;
+}
