@@ -30,16 +30,11 @@ export async function explainDeath(
   status: ExitStatus,
   kernelLog: KernelLog,
 ): Promise<DeathCause> {
-  switch (status.signal) {
-    case SIGSYS:
-      return explainRefusal(process.pid, status, kernelLog);
-    case SIGSEGV:
-      return harmless(explainFault(process.plan, kernelLog.fault(process.pid)));
-    case SIGKILL:
-      return harmless(explainKill(process.plan));
-    default:
-      return harmless(describeExit(status));
-  }
+  const { pid, plan } = process;
+  if (status.signal === SIGSYS) return explainRefusal(pid, status, kernelLog);
+  if (status.signal === SIGSEGV) return harmless(explainFault(plan, kernelLog.fault(pid)));
+  if (status.signal === SIGKILL) return harmless(explainKill(plan));
+  return harmless(describeExit(status));
 }
 
 function harmless(words: string): DeathCause {
