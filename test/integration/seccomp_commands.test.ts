@@ -172,6 +172,8 @@ test("bad input: exit 2, one good message, nothing on standard output", () => {
   writeFileSync(at("bad.bpf"), Buffer.alloc(8, 0xff));
   expectBadInput(run("compile", at("bad.yaml")), /bad\.yaml:5:7: no syscall "opnat" on x86_64; did you mean "openat"\?/);
   expectBadInput(run("compile", at("clash.policy")), /answer .*differently/);
+  writeFileSync(at("nameless.yaml"), "summary: Reads.\nseccomp:\n  run: []\n");
+  expectBadInput(run("compile", at("nameless.yaml")), /nameless\.yaml:1:1: a policy begins with its name/);
   expectBadInput(run("compile", at("missing.yaml")), /Cannot read .*missing\.yaml: ENOENT/);
   expectBadInput(run("compile", folder), /not a regular file/);
   expectBadInput(run("compile", "--from", "yaml", at("tiny.yaml")), /It is one of bulkhead, minijail, oci, seccompiler/);
