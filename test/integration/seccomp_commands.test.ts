@@ -114,6 +114,13 @@ test("compile --output -: the program itself; what is lost is refused, or named 
   assert.is(lossy.status, 0);
   assert.is(lossy.bytes.length % 8, 0);
   assert.match(lossy.stderr, /lost: calls of SCMP_ARCH_X86 kill/);
+  const disguised = runWith(
+    '{"defaultAction":"SCMP_ACT_KILL","syscalls":[{"names":["\\u001b[2J"],"action":"SCMP_ACT_ALLOW"}]}',
+    "compile",
+    "-",
+  );
+  assert.is(disguised.status, 0);
+  assert.not.ok(disguised.stderr.includes("\u001b"));
 });
 
 test("disasm and asm: there and back, from files and standard input", () => {
