@@ -28,7 +28,12 @@ export function loadPolicyText({ file, text, folder }: PolicyTextRequest): Named
   const keys =
     typeof parsed.value === "object" && parsed.value !== null ? (parsed.value as Readonly<Record<string, unknown>>) : {};
   const kind: PolicyFileKind = keys["role"] === undefined ? "set" : "role";
-  const own = readPolicyFile(parsed, kind, typeof keys[kind] === "string" ? keys[kind] : kind);
+  const name = keys[kind];
+  if (parsed.syntaxProblems.length === 0 && typeof name !== "string") {
+    const message = 'a policy begins with its name: "role: NAME", or "set: NAME" for one without limits';
+    throw invalidPolicy(file, [{ position: parsed.positionOf([]), message }]);
+  }
+  const own = readPolicyFile(parsed, kind, typeof name === "string" ? name : kind);
   const files = new IncludeReader(folder).readFrom(own);
   const overlaps = findOverlaps(
     files.flatMap(({ start }) => start),

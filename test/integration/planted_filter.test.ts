@@ -56,8 +56,9 @@ test("the demo's four processes: every thread runs the planned program, and the 
   try {
     assert.is(machine.plan.processes.length, 4);
     for (const { id, seccomp } of machine.plan.processes) {
-      const { pid } = machine.verified.processes.find((process) => process.id === id) ?? { pid: 0 };
-      const threads = readFilters(pid);
+      const verified = machine.verified.processes.find((process) => process.id === id);
+      assert.match(JSON.stringify(verified?.layers.seccomp.observed), seccomp.sha256);
+      const threads = readFilters(verified?.pid ?? 0);
       assert.ok(threads.length >= 3, `${id} has ${threads.length} threads`);
       for (const { programs } of threads)
         assert.equal(

@@ -114,6 +114,13 @@ test("compile --output -: the program itself; what is lost is refused, or named 
   assert.is(lossy.status, 0);
   assert.is(lossy.bytes.length % 8, 0);
   assert.match(lossy.stderr, /lost: calls of SCMP_ARCH_X86 kill/);
+  const disguised = runWith(
+    '{"defaultAction":"SCMP_ACT_KILL","syscalls":[{"names":["\\u001b[2J"],"action":"SCMP_ACT_ALLOW"}]}',
+    "compile",
+    "-",
+  );
+  assert.is(disguised.status, 0);
+  assert.not.ok(disguised.stderr.includes("\u001b"));
 });
 
 test("disasm and asm: there and back, from files and standard input", () => {
@@ -172,6 +179,8 @@ test("bad input: exit 2, one good message, nothing on standard output", () => {
   writeFileSync(at("bad.bpf"), Buffer.alloc(8, 0xff));
   expectBadInput(run("compile", at("bad.yaml")), /bad\.yaml:5:7: no syscall "opnat" on x86_64; did you mean "openat"\?/);
   expectBadInput(run("compile", at("clash.policy")), /answer .*differently/);
+  writeFileSync(at("nameless.yaml"), "summary: Reads.\nseccomp:\n  run: []\n");
+  expectBadInput(run("compile", at("nameless.yaml")), /nameless\.yaml:1:1: a policy begins with its name/);
   expectBadInput(run("compile", at("missing.yaml")), /Cannot read .*missing\.yaml: ENOENT/);
   expectBadInput(run("compile", folder), /not a regular file/);
   expectBadInput(run("compile", "--from", "yaml", at("tiny.yaml")), /It is one of bulkhead, minijail, oci, seccompiler/);

@@ -31,8 +31,6 @@ export function addCompile(seccomp: Command): void {
     .action((file: string, options: CompileOptions) => {
       const policy = readPolicy(file, options);
       const program = chooseProgram({ policy: policy.policy, phases: options.phases, frequencies: policy.frequencies });
-      for (const loss of policy.losses) process.stderr.write(`bulkhead: lost: ${loss}\n`);
-      for (const note of policy.notes) process.stderr.write(`bulkhead: note: ${note}\n`);
       if (options.output !== undefined) writeOutput(options.output, program.bytes);
       if (options.json === true) process.stdout.write(`${JSON.stringify(describeCompiled(policy, program))}\n`);
       else if (options.output === undefined) process.stdout.write(formatListing(program.instructions));

@@ -7,6 +7,7 @@ import {
   exportSeccompiler,
   type FilterRules,
 } from "../../seccomp/index.js";
+import { escapeControls } from "../../text/index.js";
 import { addPolicyOptions } from "./policy_options.js";
 import { writeOutput } from "./read_input.js";
 import { type PolicyFormat, type PolicyOptions, parseFormat, readPolicy } from "./read_policy.js";
@@ -42,7 +43,7 @@ export function addConvert(seccomp: Command): void {
       const text = acceptExport(exported, { format: options.to, lossy: options.lossy === true });
       const losses = [...before, ...exported.losses];
       if (options.json === true) process.stdout.write(`${JSON.stringify({ format: options.to, losses, notes, text })}\n`);
-      else for (const loss of losses) process.stderr.write(`bulkhead: lost: ${loss}\n`);
+      for (const loss of exported.losses) process.stderr.write(`bulkhead: ${options.to}: lost: ${escapeControls(loss)}\n`);
       if (options.json !== true || options.output !== "-") writeOutput(options.output, text);
     });
 }

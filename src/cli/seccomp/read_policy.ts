@@ -15,6 +15,7 @@ import {
   type PhaseSelection,
   type SeccompPolicy,
 } from "../../seccomp/index.js";
+import { escapeControls } from "../../text/index.js";
 import { POLICY_FOLDER } from "../installation.js";
 import { type Input, readInput, requireLoadable, STANDARD_INPUT_NAME } from "./read_input.js";
 
@@ -56,7 +57,7 @@ export function parseFormat(word: string): PolicyFormat {
   return format;
 }
 
-/** Reads a policy of any format. Throws SeccompInputError and PolicyError for what is wrong with it. */
+/** Reads a policy of any format, and names on stderr what is lost with --lossy. Throws SeccompInputError and PolicyError for what is wrong with it. */
 export function readPolicy(path: string, options: PolicyOptions): ReadPolicy {
   return policyOf(readInput(path), path, options);
 }
@@ -77,7 +78,9 @@ function policyOf(input: Input, path: string, options: PolicyOptions): ReadPolic
   const text = decode(input);
   const format = options.from ?? detectFormat(text);
   const read = format === "bulkhead" ? readOwn(input.name, text, path) : readForeign(format, { file: input.name, text }, options);
-  const { policy } = read;
+  const { policy, losses, notes } = read;
+  for (const loss of losses) process.stderr.write(`bulkhead: ${input.name}: lost: ${escapeControls(loss)}\n`);
+  for (const note of notes) process.stderr.write(`bulkhead: ${input.name}: note: ${escapeControls(note)}\n`);
   return { ...read, name: input.name, format, policy, rules: combinePhases(policy, options.phases) };
 }
 

@@ -51,6 +51,8 @@ class MinijailReader {
   }
 
   result(): ImportedPolicy {
+    // An empty text is more likely the wrong file than a policy that kills everything.
+    if (this.#filters.size === 0) throw invalidFormat(this.#request.file, "1", "no rule");
     const rules: SyscallRule[] = [];
     for (const [syscall, { line, file, filters }] of this.#filters) {
       const unordered = unorder(filters);

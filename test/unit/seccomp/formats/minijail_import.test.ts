@@ -72,6 +72,7 @@ test("minijail: a deny list allows the rest, and an include is read beside the p
 });
 
 for (const [text, problem] of [
+  ["# nothing", /x\.policy:1: no rule/],
   ["opnat: 1", /x\.policy:1:1: no syscall "opnat"/],
   ["read: arg6 == 1", /1:7: "arg6" is none of arg0 to arg5/],
   ["read: arg0 = 1", /no comparison "="/],
