@@ -12,22 +12,23 @@ import type { FileRequest, OpenedFile } from "./image.js";
  * Throws StateError "image-busy". Returns the file to use in place of `file`.
  */
 export function claimFile(request: FileRequest, file: OpenedFile, directories: Directories): OpenedFile {
-  const claimed = request.access !== "r" && file.facts.kind === "block" ? reopenExclusively(request, file) : file;
-  const isLocked = addon.tryLock({ fd: claimed.fd, shared: request.access === "r" });
-  // Whoever is refused keeps `file` to close, and has no other.
-  if (claimed !== file) closeSync(isLocked ? file.fd : claimed.fd);
-  if (!isLocked) throw busy(request, file, directories);
-  return claimed;
+  const fd = request.access !== "r" && file.facts.kind === "block" ? reopenExclusively(request, file) : file.fd;
+  if (!addon.tryLock({ fd, shared: request.access === "r" })) {
+    if (fd !== file.fd) closeSync(fd);
+    throw busy(request, file, directories);
+  }
+  // Not before: whoever calls closes `file` when nothing took its place.
+  if (fd !== file.fd) closeSync(file.fd);
+  return { ...file, fd };
 }
 
 /**
  * O_EXCL without O_CREAT claims the block device itself, however many nodes it has: EBUSY while it, a partition of it or the disk
  * it is part of is mounted, swapped to, or claimed by anybody else; open(2).
  */
-function reopenExclusively(request: FileRequest, file: OpenedFile): OpenedFile {
-  let fd: number;
+function reopenExclusively(request: FileRequest, file: OpenedFile): number {
   try {
-    fd = openSync(`/proc/self/fd/${file.fd}`, constants.O_RDWR | constants.O_EXCL | constants.O_NOCTTY);
+    return openSync(`/proc/self/fd/${file.fd}`, constants.O_RDWR | constants.O_EXCL | constants.O_NOCTTY);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EBUSY") throw cause;
     throw new StateError({
@@ -39,7 +40,6 @@ function reopenExclusively(request: FileRequest, file: OpenedFile): OpenedFile {
       cause,
     });
   }
-  return { ...file, fd };
 }
 
 function busy(request: FileRequest, file: OpenedFile, directories: Directories): StateError {

@@ -129,19 +129,24 @@ test("a chain: the guest's disk shows what only the backing file holds, and the 
 });
 
 /** A judge that the image has taken over: what it does stands in the image's first byte. */
-async function judgeBy(program: string, firstByte: string): Promise<{ code: string; message: string } | null> {
+async function judgeBy(
+  program: string,
+  firstByte: string,
+  root: "own" | "another" = "own",
+): Promise<{ code: string; message: string } | null> {
   await writeFile(place("evil.qcow2"), Buffer.concat([Buffer.from(firstByte), readFileSync(place("base.qcow2")).subarray(1)]));
   const request = await fixture.request(vmText("{file: base.qcow2, format: qcow2}"));
   const planned = await previewPlan(request);
   const role = await resolveImageJudge(request, readPolicyFolder(request.policyFolder));
   const inventory = takeStaticInventory({ source: program, target: "/bin/image-judge", version: "taken over" });
   const source = `${rootsDirectory(request.directories.cache)}/${inventory.sha256}`;
-  const judges = planned.judges.map((judge) => {
+  const replaced = planned.judges.map((judge) => {
     return { ...judge, root: judge.root.map((entry) => (entry.target === "/" ? { ...entry, source } : entry)) };
   });
   const image = openTenantFile({ path: "evil.qcow2", access: "r", position: () => "test.yaml:4:1" }, fixture.directory, [
     fixture.directory,
   ]);
+  const judges = root === "own" ? replaced : planned.judges;
   const images = new Map([["disk0", image]]);
   const inputs = { request, plan: { ...planned, judges }, role: { ...role, inputs: { ...role.inputs, inventory } }, images };
   return judgeImages(inputs).then(
@@ -163,6 +168,19 @@ test("a judge that its image has taken over: the call kills it, the image is ref
     }
     const events = readFileSync(place("log/events.jsonl"), "utf8");
     assert.match(events, /"event":"intrusion".*"process":"disk0-judge".*SIGSYS/);
+  } finally {
+    remove();
+    rmSync(place("evil.qcow2"));
+  }
+});
+
+test("a judge that is not what its plan says reads no byte of the image", async () => {
+  const { path, remove } = compileVictim("hostile_judge", ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector"]);
+  try {
+    // It runs from the real judge's root, and is held against another: one difference of many that could be.
+    const error = await judgeBy(path, "o", "another");
+    assert.is(error?.code, "verification-failed", error?.message);
+    assert.match(error?.message ?? "", /disk0-judge \(pid \d+\), layer root/);
   } finally {
     remove();
     rmSync(place("evil.qcow2"));

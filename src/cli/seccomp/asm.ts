@@ -13,7 +13,7 @@ export function addAsm(seccomp: Command): void {
       "after",
       "\nThe program is not checked: a listing of what the kernel refuses can be assembled too.\n" +
         "\nExamples:\n  bulkhead seccomp asm filter.asm --output filter.bpf" +
-        "\n  printf 'A = sys_number\\nif (A == read) goto ok\\nreturn KILL_PROCESS\\nok: return ALLOW\\n' | bulkhead seccomp asm - | xxd",
+        "\n  bulkhead seccomp asm --json - <filter.asm",
     )
     .action((file: string, options: { readonly output: string; readonly json?: boolean }) => {
       const { name, bytes } = readInput(file);

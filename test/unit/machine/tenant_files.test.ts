@@ -1,5 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -150,6 +161,21 @@ block.before(() => {
 block.after(() => {
   execFileSync("losetup", ["--detach", device]);
   cleanUp();
+});
+
+block("a device whose node somebody else has locked: refused, and no fd is left or closed twice", () => {
+  const fd = openSync(join(folder, "one"), constants.O_RDONLY);
+  assert.ok(addon.tryLock({ fd, shared: true }));
+  const before = readdirSync("/proc/self/fd").length;
+  try {
+    assert.is(
+      codeOf(() => open(["{file: one}"])),
+      "image-busy",
+    );
+    assert.is(readdirSync("/proc/self/fd").length, before);
+  } finally {
+    closeSync(fd);
+  }
 });
 
 block("two nodes are one device: within a VM, and between two", () => {
