@@ -22,7 +22,7 @@ export function addStop(program: Command): void {
       const directories = openDirectories();
       const run = findRun(directories, vm);
       if (run === null || run.state === "dead") throw unknownVm(vm);
-      if (run.state === "orphaned") await endOrphan(directories, run);
+      if (run.state === "orphaned" || run.state === "damaged") await endOrphan(directories, run);
       else await stopThroughLauncher(directories, run, options.now === true);
       process.stderr.write(`bulkhead: VM "${vm}" is stopped\n`);
     });

@@ -1,3 +1,4 @@
+import { StateError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import type { LaunchPlan } from "../plan/index.js";
 import type { StartedProcess } from "../sandbox/index.js";
@@ -58,4 +59,15 @@ export function readEvidence(run: KnownRun): RunEvidence | null {
     return [{ plan, pid: recorded.pid, inventory, held }];
   });
   return { plan: evidence.plan, started, missing };
+}
+
+/** The cgroup that a run's plan names; null without one, or without a plan that can be read. */
+export function readPlannedCgroup(run: KnownRun): string | null {
+  try {
+    const evidence = readJson(`${run.directory}/${EVIDENCE_NAME}`) as Evidence | null;
+    return evidence?.plan.cgroup?.path ?? null;
+  } catch (error) {
+    if (error instanceof StateError) return null;
+    throw error;
+  }
 }

@@ -1,4 +1,4 @@
-export { type CleanupReport, collectGarbage, endOrphan, endOrphans, signalProcess } from "./cleanup.js";
+export { type CleanupReport, type CleanupStep, collectGarbage, endOrphan, endOrphans, signalProcess } from "./cleanup.js";
 export type { Ending } from "./ending.js";
 export { describeExit } from "./ending.js";
 export { type FileRequest, type OpenedFile, openTenantFile } from "./image.js";
@@ -9,4 +9,5 @@ export { type PlanRequest, previewPlan } from "./prepare_plan.js";
 export { QmpClient, type QmpEvent } from "./qmp_client.js";
 export { RunningMachine } from "./running_machine.js";
 export type { ConsoleSink } from "./serial_console.js";
+export { type SweepStep, sweep } from "./sweep.js";
 export { formatTable } from "./text_table.js";

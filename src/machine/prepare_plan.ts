@@ -4,7 +4,7 @@ import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.
 import { type Identity, type LaunchPlan, planLaunch } from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
 import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
-import { type Directories, readUidUse, releaseUids, reserveUid } from "../state/index.js";
+import { type Directories, drawUid, readUidUse, reserveUid } from "../state/index.js";
 import { type FileRequest, imageRootsOf, type OpenedFile, openTenantFile } from "./image.js";
 import { type ResolvedRole, readPolicyFolder, resolveRole } from "./resolved_role.js";
 
@@ -41,9 +41,10 @@ export function closeTenantFiles(files: TenantFiles): void {
 
 /**
  * Steps 1 to 5 of a launch: checks the VM file against the host file, probes the host, resolves the policies, reserves the
- * uids, opens the tenant's files and plans. `onReserved` records the uids before anything else can fail.
+ * uids, opens the tenant's files and plans. `onReserved` records the uids before anything else can fail; null: nothing is
+ * reserved, and the uids of the plan are only drawn.
  */
-export async function preparePlan(request: PlanRequest, onReserved: (uids: readonly number[]) => void): Promise<PreparedPlan> {
+export async function preparePlan(request: PlanRequest, onReserved: OnReserved | null): Promise<PreparedPlan> {
   const { spec, hostConfig } = request;
   checkAgainstHost(spec, hostConfig);
   const facts = probeHost({ skipKvm: spec.machine.accel === "tcg" });
@@ -74,18 +75,13 @@ export async function preparePlan(request: PlanRequest, onReserved: (uids: reado
   }
 }
 
-/** A plan to look at: its uids are given back, its files closed. */
+type OnReserved = (uids: readonly number[]) => void;
+
+/** A plan to look at: its uids are drawn as a launch's would be, and stay free; its files are closed. */
 export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
-  let reserved: readonly number[] = [];
-  try {
-    const prepared = await preparePlan(request, (uids) => {
-      reserved = uids;
-    });
-    closeTenantFiles(prepared.files);
-    return prepared.plan;
-  } finally {
-    releaseUids(request.directories, reserved);
-  }
+  const prepared = await preparePlan(request, null);
+  closeTenantFiles(prepared.files);
+  return prepared.plan;
 }
 
 async function resolveRoles(request: PlanRequest): Promise<Map<string, ResolvedRole>> {
@@ -169,14 +165,18 @@ function refuseSharedWrites(spec: VmSpec, images: ReadonlyMap<string, OpenedFile
   });
 }
 
-function drawIdentities(request: PlanRequest, onReserved: (uids: readonly number[]) => void): Map<string, Identity> {
-  const use = readUidUse();
+function drawIdentities(request: PlanRequest, onReserved: OnReserved | null): Map<string, Identity> {
+  const owner = { vm: request.spec.name, use: readUidUse() };
+  const { uids: range } = request.hostConfig;
   const uids: number[] = [];
   const identities = new Map<string, Identity>();
   for (const id of [...request.spec.devices.map((device) => device.id), VMM_ID]) {
-    const uid = reserveUid(request.directories, request.hostConfig.uids, { vm: request.spec.name, use });
+    const uid =
+      onReserved === null
+        ? drawUid(range, owner, (drawn) => !uids.includes(drawn))
+        : reserveUid(request.directories, range, owner);
     uids.push(uid);
-    onReserved([...uids]);
+    onReserved?.([...uids]);
     identities.set(id, { uid, gid: uid });
   }
   return identities;
