@@ -9,12 +9,14 @@
         "core/landlock.cc",
         "core/mounts.cc",
         "core/open_files.cc",
+        "core/passed_fd.cc",
         "core/spawn_confined.cc",
         "addon/addon.cc",
         "addon/files.cc",
         "addon/host.cc",
         "addon/mounts.cc",
         "addon/processes.cc",
+        "addon/sockets.cc",
         "addon/spawn.cc"
       ],
       "include_dirs": ["core", "<!@(node -p \"require('node-addon-api').include_dir\")"],
@@ -22,6 +24,15 @@
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17"],
       "cflags_cc": ["-std=c++20", "-fexceptions", "-Wall", "-Wextra", "-Wconversion", "-fstack-protector-strong"],
       "ldflags": ["-Wl,-z,now", "-Wl,-z,relro", "-Wl,-z,noexecstack"]
+    },
+    {
+      "target_name": "bulkhead-keeper",
+      "type": "executable",
+      "sources": ["core/passed_fd.cc", "keeper/confine.cc", "keeper/keeper.cc"],
+      "include_dirs": ["core", "keeper"],
+      "cflags_cc!": ["-fno-rtti", "-std=gnu++17"],
+      "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-fstack-protector-strong", "-fPIE"],
+      "ldflags": ["-static-pie", "-Wl,-z,now", "-Wl,-z,relro", "-Wl,-z,noexecstack"]
     }
   ]
 }

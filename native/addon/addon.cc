@@ -85,6 +85,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_host(env, exports);
   export_mounts(env, exports);
   export_processes(env, exports);
+  export_sockets(env, exports);
   export_spawn(env, exports);
   return exports;
 }

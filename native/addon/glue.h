@@ -29,6 +29,7 @@ void export_files(Napi::Env env, Napi::Object exports);
 void export_host(Napi::Env env, Napi::Object exports);
 void export_mounts(Napi::Env env, Napi::Object exports);
 void export_processes(Napi::Env env, Napi::Object exports);
+void export_sockets(Napi::Env env, Napi::Object exports);
 void export_spawn(Napi::Env env, Napi::Object exports);
 
 }  // namespace bulkhead
