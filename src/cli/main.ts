@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { EXIT } from "../errors/index.js";
+import { addAttach } from "./attach.js";
 import { addDoctor } from "./doctor.js";
 import { addGc } from "./gc.js";
 import { addInspect } from "./inspect.js";
 import { addPlan } from "./plan.js";
 import { addPs } from "./ps.js";
+import { addQmp } from "./qmp.js";
 import { reportFailure } from "./report_failure.js";
 import { addRun } from "./run.js";
 import { addStop } from "./stop.js";
@@ -18,7 +20,7 @@ const program = new Command("bulkhead")
   .exitOverride()
   .showHelpAfterError("Run with --help for usage and examples.");
 
-for (const add of [addRun, addPlan, addPs, addInspect, addStop, addDoctor, addGc]) add(program);
+for (const add of [addRun, addPlan, addPs, addInspect, addAttach, addQmp, addStop, addDoctor, addGc]) add(program);
 
 // A reader that went away (EPIPE: `bulkhead doctor | head -3`), a terminal that hung up (EIO) or a full disk (ENOSPC) takes
 // the rest of the output with it; it ends no VM, and there is nowhere left to report it.

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { MachineError } from "../errors/index.js";
 import { addon, answerOf } from "../kernel/index.js";
 import { identifyProcess, type ProcessIdentity } from "../state/index.js";
+import type { ProcessFds } from "./channels.js";
 
 /** From dist/src/machine/ to where node-gyp builds. */
 const PROGRAM = fileURLToPath(new URL("../../../native/build/Release/bulkhead-keeper", import.meta.url));
@@ -41,8 +42,8 @@ export class Keeper {
     this.identity = identity;
   }
 
-  /** Starts one beside this launcher, which is its first supervisor. `onExit` is called when it ends, expected or not. */
-  static start(vm: string, place: { readonly directory: string; readonly onExit: () => void }, kept: readonly KeptFd[]): Keeper {
+  /** Starts one beside this launcher, which is its first supervisor. `onExit` is called when it ends. */
+  static start(vm: string, place: { readonly directory: string; readonly onExit?: () => void }, kept: readonly KeptFd[]): Keeper {
     rmSync(`${place.directory}/${SOCKET_NAME}`, { force: true });
     const listenFd = inDirectory(place.directory, (path) => addon.listenLocal({ path, packets: true }));
     try {
@@ -55,8 +56,9 @@ export class Keeper {
         env: {},
         cwd: "/",
       });
-      child.on("error", place.onExit);
-      child.on("exit", place.onExit);
+      // One that cannot be started is found out when it does not answer.
+      child.on("error", () => place.onExit?.());
+      child.on("exit", () => place.onExit?.());
       child.unref();
       return new Keeper(vm, socketFd, child.pid === undefined ? null : identifyProcess(child.pid));
     } finally {
@@ -141,4 +143,13 @@ function keeperGone(vm: string, answer: string, cause?: unknown): MachineError {
     remedy: `Without it nobody can talk to the VM's monitors again; \`bulkhead stop ${vm}\` ends its processes.`,
     cause,
   });
+}
+
+/** What a keeper shall hold of a VM's processes, by the fds made for them. */
+export function keptFds(manifests: ReadonlyMap<string, ProcessFds>): KeptFd[] {
+  return [...manifests].flatMap(([id, { monitor, log, serial }]) => [
+    { name: `${id}/monitor`, drained: false, fd: monitor },
+    { name: `${id}/log`, drained: true, fd: log },
+    ...(serial === null ? [] : [{ name: `${id}/serial`, drained: true, fd: serial }]),
+  ]);
 }

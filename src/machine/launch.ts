@@ -1,37 +1,24 @@
 import { MachineError, SandboxError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import type { ProcessPlan, VmCgroupPlan } from "../plan/index.js";
-import { type AlterSpawn, type BootFile, createVmCgroup, prepareRoot, startProcess, verifyMachine } from "../sandbox/index.js";
+import { type BootFile, createVmCgroup, prepareRoot, verifyMachine } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
-import { identifyProcess, logEvent, OwnedRun } from "../state/index.js";
+import { logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { collectGarbage, dismantle } from "./cleanup.js";
+import { openControl } from "./control_server.js";
 import { verifyDeviceTree } from "./device_tree.js";
 import { keepEvidence } from "./evidence.js";
+import { Feed } from "./feed.js";
 import { describeReading, type Inspection } from "./inspect.js";
+import { Keeper, keptFds } from "./keeper.js";
+import type { LaunchRequest, LaunchStep } from "./launch_request.js";
 import type { MachineProcess } from "./machine_process.js";
-import { closeTenantFiles, type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
-import { ProcessLog } from "./process_log.js";
-import { QmpClient } from "./qmp_client.js";
+import { closeTenantFiles, type PreparedPlan, preparePlan } from "./prepare_plan.js";
 import { RunningMachine } from "./running_machine.js";
-import { type ConsoleSink, connectSerial, type StreamSink } from "./serial_console.js";
-
-/** The steps of a launch, as progress reports and kill tests name them. */
-export type LaunchStep = "claim" | "plan" | "prepare" | "start" | "attach" | "verify" | "continue" | "run";
-
-export interface LaunchRequest extends PlanRequest {
-  /** Where the serial console goes when the VM file says `stdio`; null: nowhere. */
-  readonly stdio: StreamSink | null;
-  /** Aborted: the launch gives up at its next step, in order. */
-  readonly signal?: AbortSignal;
-  /** Gets one escaped line of a process's output. */
-  readonly onLogLine: (process: string, line: string) => void;
-  /** Gets the name of each step as it begins. */
-  readonly onStep?: (step: LaunchStep) => void;
-  /** For tests: changes what a child is told, to see that the launch notices. */
-  readonly alterSpawn?: AlterSpawn;
-}
+import { type ConsoleSink, connectSerial } from "./serial_console.js";
+import { startMachineProcess } from "./start_machine_process.js";
 
 /**
  * Launches a VM: plans, starts every process confined, attaches what is not trusted, verifies, and lets the guest run.
@@ -66,6 +53,7 @@ class Launch {
   readonly #fds: MachineFds;
   readonly #manifests = new Map<string, ProcessFds>();
   readonly #processes = new Map<string, MachineProcess>();
+  readonly #feed = new Feed();
   #consoleConnected = false;
 
   constructor(request: LaunchRequest, run: OwnedRun, prepared: PreparedPlan) {
@@ -76,19 +64,25 @@ class Launch {
   }
 
   async execute(): Promise<RunningMachine> {
+    let keeper: Keeper | undefined;
     try {
       this.#step("prepare");
       await this.#prepare();
       this.#step("start");
       await this.#start();
+      this.#step("keep");
+      keeper = this.#keep();
       this.#step("attach");
       await attachAll([...this.#processes.values()]);
       this.#step("verify");
       const verified = await this.#verify();
+      keeper.confirm();
       // From here on each channel has its two peers and nobody else.
       this.#fds.close();
-      this.#step("continue");
-      return await this.#continue(verified);
+      return await this.#continue(verified, keeper);
+    } catch (error) {
+      keeper?.close();
+      throw error;
     } finally {
       this.#fds.close();
       // The images went with the fds above, and the serial log belongs to the console once that is connected.
@@ -119,13 +113,16 @@ class Launch {
     const { plan, inventories } = this.#prepared;
     const { directories } = this.#request;
     logEvent(directories, { event: "launch", vm: plan.vm, accel: plan.machine.accel });
+    this.#step("build-roots");
     for (const inventory of inventories.values()) await prepareRoot(directories.cache, inventory);
+    this.#step("make-group");
     if (plan.cgroup !== null) {
       this.#run.update({ cgroup: plan.cgroup.path });
       this.#createCgroup(plan.cgroup);
     }
+    this.#step("open-channels");
     for (const process of plan.processes) this.#manifests.set(process.id, this.#fds.make(process));
-    keepEvidence(this.#run, { plan, manifests: this.#manifests, inventories });
+    keepEvidence(this.#run, { plan, spec: this.#request.spec, manifests: this.#manifests, inventories });
   }
 
   #createCgroup(plan: VmCgroupPlan): void {
@@ -157,29 +154,28 @@ class Launch {
     const fds = this.#manifestOf(plan);
     const filter = filters.get(plan.role);
     if (filter === undefined) throw new Error(`no filter was compiled for role ${plan.role}`);
-    const confined = await startProcess({
+    const { alterSpawn, onLogLine } = this.#request;
+    const process = await startMachineProcess({ run: this.#run, made: this.#fds, feed: this.#feed, onLogLine }, fds, {
       plan,
-      manifest: new Map(fds.held.map((held) => [held.plan.fd, held.fd as number])),
       filter,
       bootFiles: plan.id === VMM_ID ? bootFilesOf(files) : [],
       coreGroup,
-      ...(this.#request.alterSpawn === undefined ? {} : { alterSpawn: this.#request.alterSpawn }),
+      ...(alterSpawn === undefined ? {} : { alterSpawn }),
     });
-    const identity = identifyProcess(confined.pid);
-    if (identity !== null) {
-      this.#run.update({ processes: [...this.#run.record.processes, { id: plan.id, role: plan.role, ...identity }] });
-    }
-    this.#processes.set(plan.id, {
-      confined,
-      monitor: new QmpClient(this.#fds.handOver(fds.monitor), plan.id),
-      log: new ProcessLog(this.#fds.handOver(fds.log), (line) => this.#request.onLogLine(plan.id, line)),
-    });
+    this.#processes.set(plan.id, process);
     const sink = this.#console();
     if (fds.serial !== null && sink !== null) {
-      connectSerial(this.#fds.handOver(fds.serial), sink);
+      connectSerial(this.#fds.handOver(fds.serial), sink, (bytes) => this.#feed.publish({ kind: "console", bytes }));
       this.#consoleConnected = true;
     }
-    return confined.pid;
+    return process.confined.pid;
+  }
+
+  #keep(): Keeper {
+    const { vm } = this.#run.record;
+    const keeper = Keeper.start(vm, { directory: this.#run.directory }, keptFds(this.#manifests));
+    this.#run.update({ keeper: keeper.identity });
+    return keeper;
   }
 
   async #verify(): Promise<Inspection> {
@@ -196,11 +192,16 @@ class Launch {
     return { schemaVersion: 1, vm: plan.vm, state: "starting", ...describeReading(reading, started) };
   }
 
-  async #continue(verified: Inspection): Promise<RunningMachine> {
+  async #continue(verified: Inspection, keeper: Keeper): Promise<RunningMachine> {
     const { plan } = this.#prepared;
-    const { directories } = this.#request;
-    const machine = new RunningMachine({ plan, verified, run: this.#run, directories, processes: this.#processes });
+    const { directories, spec, onLogLine, onCleanupStep } = this.#request;
+    const parts = { run: this.#run, processes: this.#processes, keeper };
+    const hook = onCleanupStep === undefined ? {} : { onCleanupStep };
+    const machine = new RunningMachine({ ...parts, ...hook, plan, verified, directories });
     try {
+      this.#step("listen");
+      openControl({ ...parts, machine, feed: this.#feed, spec, planning: this.#request, onLogLine });
+      this.#step("continue");
       await this.#processOf(VMM_ID).monitor.execute("cont");
       this.#run.update({ state: "running" });
       logEvent(directories, { event: "running", vm: plan.vm });

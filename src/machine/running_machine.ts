@@ -3,9 +3,10 @@ import type { ExitStatus } from "../kernel/index.js";
 import type { LaunchPlan } from "../plan/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { type Directories, logEvent, type OwnedRun } from "../state/index.js";
-import { dismantle } from "./cleanup.js";
+import { type CleanupStep, dismantle } from "./cleanup.js";
 import { type Ending, endingOfDeath } from "./ending.js";
 import type { Inspection } from "./inspect.js";
+import type { Keeper } from "./keeper.js";
 import type { MachineProcess } from "./machine_process.js";
 
 /** How long device processes may take to follow a VMM that ended: their channel closes and they exit by themselves. */
@@ -19,6 +20,9 @@ interface MachineParts {
   readonly run: OwnedRun;
   readonly directories: Directories;
   readonly processes: ReadonlyMap<string, MachineProcess>;
+  readonly keeper: Keeper;
+  /** Gets the name of each step of the final cleanup as it begins. */
+  readonly onCleanupStep?: (step: CleanupStep) => void;
 }
 
 /** A VM whose guest runs. Supervises until its end, then leaves nothing behind. */
@@ -143,7 +147,9 @@ export class RunningMachine {
     // Every death is judged: one that was decided later may be the intrusion that brought the others about.
     await endsWithin(allEnded, FOLLOW_GRACE_MS);
     for (const process of this.#parts.processes.values()) process.monitor.close();
-    await dismantle(this.#parts.directories, this.#parts.run);
+    this.#parts.keeper.close();
+    const { onCleanupStep } = this.#parts;
+    await dismantle(this.#parts.directories, this.#parts.run, onCleanupStep === undefined ? {} : { onStep: onCleanupStep });
     return this.#intrusion ?? ending;
   }
 }

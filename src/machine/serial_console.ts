@@ -9,7 +9,7 @@ const WAITING_BYTES_MAX = 1024 * 1024;
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Where the guest's serial console goes. */
-export type ConsoleSink = StreamSink | { readonly kind: "file"; readonly fd: number };
+export type ConsoleSink = StreamSink | { readonly kind: "file"; readonly fd: number } | { readonly kind: "none" };
 
 export interface StreamSink {
   readonly kind: "stream";
@@ -19,10 +19,14 @@ export interface StreamSink {
   readonly escape: boolean;
 }
 
-/** Carries bytes between the VMM's serial socket and a sink, both ways, until the VMM closes its end. */
-export function connectSerial(fd: number, sink: ConsoleSink): void {
+/**
+ * Carries bytes between the VMM's serial socket and a sink, both ways, until the VMM closes its end. `onOutput` sees what the
+ * guest writes as well.
+ */
+export function connectSerial(fd: number, sink: ConsoleSink, onOutput: (chunk: Buffer) => void = () => {}): void {
   const socket = new Socket({ fd });
-  socket.on("data", sink.kind === "file" ? fileWriter(sink.fd) : streamWriter(sink));
+  socket.on("data", onOutput);
+  if (sink.kind !== "none") socket.on("data", sink.kind === "file" ? fileWriter(sink.fd) : streamWriter(sink));
   const input = sink.kind === "stream" ? sink.input : null;
   const forward = (chunk: Buffer): void => void socket.write(chunk);
   input?.on("data", forward);

@@ -54,7 +54,7 @@ export async function startProcess(request: StartRequest): Promise<ConfinedProce
     const spawn = request.alterSpawn?.(plan.id, planned) ?? planned;
     const result = await addon.spawnConfined(spawn);
     if (result.failed) throw spawnFailure(plan, spawn.operations, result);
-    return confinedProcess(plan, result);
+    return watchProcess(plan, result);
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
     throw new SandboxError({
@@ -114,7 +114,11 @@ function coreScheduling(request: StartRequest): Pick<SpawnRequest, "coreSharePid
   return { coreSharePid: available ? (request.coreGroup ?? 0) : 0, coreCreate: available && request.coreGroup === null };
 }
 
-function confinedProcess(plan: ProcessPlan, result: SpawnResult): ConfinedProcess {
+/**
+ * A process that runs already, by its pidfd, which is taken over. The kernel tells only a parent how a process ended: for one
+ * that another launcher started, `ended` gives neither code nor signal.
+ */
+export function watchProcess(plan: ProcessPlan, result: { readonly pid: number; readonly pidfd: number }): ConfinedProcess {
   let live = true;
   const ended = addon.waitExit({ pidfd: result.pidfd, keepAlive: true }).then((status) => {
     live = false;

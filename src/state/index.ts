@@ -1,7 +1,7 @@
 export { bootId } from "./boot_id.js";
 export { ContentCache } from "./content_cache.js";
 export { type Directories, openDirectories } from "./directories.js";
-export { type EventName, logEvent } from "./event_log.js";
+export { type EventName, type LoggedEvent, logEvent, watchEvents } from "./event_log.js";
 export { identifyProcess, isAlive, type ProcessIdentity } from "./process_identity.js";
 export {
   drawUid,

@@ -53,9 +53,14 @@ function machine(onDeviceExit: "stop" | "pause" = "stop"): RunningMachine {
     ["vmm", vmm.machineProcess],
   ]);
   const plan = { vm: "web1", onDeviceExit, shutdownGraceMs: 20 };
-  return new RunningMachine({ plan, verified: {}, run, directories, processes } as unknown as ConstructorParameters<
-    typeof RunningMachine
-  >[0]);
+  return new RunningMachine({
+    plan,
+    verified: {},
+    run,
+    directories,
+    processes,
+    keeper: { close: () => {} },
+  } as unknown as ConstructorParameters<typeof RunningMachine>[0]);
 }
 
 const events = () => readFileSync(`${directories.log}/events.jsonl`, "utf8");
