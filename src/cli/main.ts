@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { EXIT } from "../errors/index.js";
+import { addAttach } from "./attach.js";
 import { addDoctor } from "./doctor.js";
 import { addGc } from "./gc.js";
 import { addInspect } from "./inspect.js";
 import { addPlan } from "./plan.js";
 import { addPs } from "./ps.js";
+import { addQmp } from "./qmp.js";
 import { reportFailure } from "./report_failure.js";
 import { addRun } from "./run.js";
 import { addSeccomp } from "./seccomp/add_seccomp.js";
@@ -19,7 +21,8 @@ const program = new Command("bulkhead")
   .exitOverride()
   .showHelpAfterError("Run with --help for usage and examples.");
 
-for (const add of [addRun, addPlan, addPs, addInspect, addStop, addDoctor, addGc, addSeccomp]) add(program);
+const COMMANDS = [addRun, addPlan, addPs, addInspect, addAttach, addQmp, addStop, addDoctor, addGc, addSeccomp];
+for (const add of COMMANDS) add(program);
 
 // A reader that went away (EPIPE: `bulkhead doctor | head -3`), a terminal that hung up (EIO) or a full disk (ENOSPC) takes
 // the rest of the output with it; it ends no VM, and there is nowhere left to report it.

@@ -1,21 +1,14 @@
 import { closeSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { SpecError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
-import { type Identity, type LauncherInputs, type LaunchPlan, planLaunch } from "../plan/index.js";
+import { type Identity, type LaunchPlan, planLaunch } from "../plan/index.js";
 import { type BootFile, rootsDirectory } from "../sandbox/index.js";
 import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
-import { type Directories, readUidUse, releaseUids, reserveUid } from "../state/index.js";
+import { type Directories, drawUid, readUidUse, reserveUid } from "../state/index.js";
 import { type FileRequest, imageRootsOf, type OpenedFile, openTenantFile } from "./image.js";
-import {
-  type CompiledRole,
-  compileRole,
-  type PolicyFolder,
-  type ResolvedRole,
-  readPolicyFolder,
-  resolveRole,
-} from "./resolved_role.js";
-import { filesOfLine, openSerialLine, type SerialLine } from "./serial_line.js";
+import { resolveLauncher } from "./prepare_launcher.js";
+import { type PolicyFolder, type ResolvedRole, readPolicyFolder, resolveRole } from "./resolved_role.js";
+import { openSerialFiles, type SerialFiles, serialFilesOf } from "./serial_line.js";
 
 export interface PlanRequest {
   readonly spec: VmSpec;
@@ -29,13 +22,10 @@ export interface PlanRequest {
 }
 
 /** Files of the tenant that are open from here on; closing them is the caller's. */
-export interface TenantFiles {
+export interface TenantFiles extends SerialFiles {
   readonly images: ReadonlyMap<string, OpenedFile>;
   readonly kernel: OpenedFile | null;
   readonly initrd: OpenedFile | null;
-  readonly serialLog: OpenedFile | null;
-  /** By device id, of those that are serial ports. */
-  readonly serialLines: ReadonlyMap<string, SerialLine>;
 }
 
 export interface PreparedPlan {
@@ -49,15 +39,9 @@ export interface PreparedPlan {
   readonly launcherFilter: Buffer;
 }
 
-/** The role whose policy says what a launcher calls while it supervises; it has no process of its own in a plan. */
-const LAUNCHER_ROLE = "launcher";
-/** The package, from dist/src/machine/: Node loads modules of it when they are first needed. */
-const INSTALLATION = fileURLToPath(new URL("../../..", import.meta.url));
-
 /** Closes all but those fds that another has taken over. */
 export function closeTenantFiles(files: TenantFiles, takenOver: ReadonlySet<number> = new Set()): void {
-  const lines = [...files.serialLines.values()].flatMap(filesOfLine);
-  for (const file of [...files.images.values(), files.kernel, files.initrd, files.serialLog, ...lines])
+  for (const file of [...files.images.values(), files.kernel, files.initrd, ...serialFilesOf(files)])
     if (file !== null && !takenOver.has(file.fd)) closeSync(file.fd);
 }
 
@@ -72,15 +56,16 @@ export function bootFilesOf(files: TenantFiles): BootFile[] {
 
 /**
  * Steps 1 to 5 of a launch: checks the VM file against the host file, probes the host, resolves the policies, reserves the
- * uids, opens the tenant's files and plans. `onReserved` records the uids before anything else can fail.
+ * uids, opens the tenant's files and plans. `onReserved` records the uids before anything else can fail; null: nothing is
+ * reserved, and the uids of the plan are only drawn.
  */
-export async function preparePlan(request: PlanRequest, onReserved: (uids: readonly number[]) => void): Promise<PreparedPlan> {
+export async function preparePlan(request: PlanRequest, onReserved: OnReserved | null): Promise<PreparedPlan> {
   const { spec, hostConfig } = request;
   checkAgainstHost(spec, hostConfig);
   const facts = probeHost({ skipKvm: spec.machine.accel === "tcg" });
   const folder = readPolicyFolder(request.policyFolder);
   const roles = await resolveRoles(request, folder);
-  const launcher = await compileRole(request, LAUNCHER_ROLE, folder);
+  const launcher = await resolveLauncher(request, folder);
   const files = openTenantFiles(spec, hostConfig);
   try {
     const identities = drawIdentities(request, onReserved);
@@ -92,7 +77,7 @@ export async function preparePlan(request: PlanRequest, onReserved: (uids: reado
       identities,
       images: new Map([...files.images].map(([id, file]) => [id, file.facts])),
       bootFiles: files.kernel === null ? null : { kernel: files.kernel.facts.path, initrd: files.initrd?.facts.path ?? null },
-      launcher: launcherInputs(request, launcher),
+      launcher: launcher.inputs,
       rootsDirectory: rootsDirectory(request.directories.cache),
     });
     return {
@@ -101,7 +86,7 @@ export async function preparePlan(request: PlanRequest, onReserved: (uids: reado
       files,
       filters: new Map([...roles].map(([role, known]) => [role, known.filter])),
       inventories: new Map([...roles].map(([role, known]) => [role, known.inputs.inventory])),
-      launcherFilter: Buffer.from(launcher.filter.base64, "base64"),
+      launcherFilter: launcher.filter,
     };
   } catch (error) {
     closeTenantFiles(files);
@@ -109,24 +94,13 @@ export async function preparePlan(request: PlanRequest, onReserved: (uids: reado
   }
 }
 
-/** A plan to look at: its uids are given back, its files closed. */
-export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
-  let reserved: readonly number[] = [];
-  try {
-    const prepared = await preparePlan(request, (uids) => {
-      reserved = uids;
-    });
-    closeTenantFiles(prepared.files);
-    return prepared.plan;
-  } finally {
-    releaseUids(request.directories, reserved);
-  }
-}
+type OnReserved = (uids: readonly number[]) => void;
 
-function launcherInputs({ directories }: PlanRequest, { policy, filter }: CompiledRole): LauncherInputs {
-  const { run, log, cache } = directories;
-  const { base64: _, ...facts } = filter;
-  return { policy, filter: facts, places: { run, log, cache, installation: INSTALLATION } };
+/** A plan to look at: its uids are drawn as a launch's would be, and stay free; its files are closed. */
+export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
+  const prepared = await preparePlan(request, null);
+  closeTenantFiles(prepared.files);
+  return prepared.plan;
 }
 
 async function resolveRoles(request: PlanRequest, folder: PolicyFolder): Promise<Map<string, ResolvedRole>> {
@@ -166,15 +140,7 @@ function openTenantFiles(spec: VmSpec, hostConfig: HostConfig): TenantFiles {
     const kernel = boot === null ? null : open(boot.file, "r", ["boot", "kernel", "file"]);
     const initrd = boot === null || boot.initrd === null ? null : open(boot.initrd, "r", ["boot", "kernel", "initrd"]);
     refuseLargeBoot(spec, [kernel, initrd]);
-    const { serial } = spec.console;
-    const serialLog = serial.kind === "file" ? open(serial.file, "append", ["console", "serial", "file"]) : null;
-    const serialLines = new Map<string, SerialLine>();
-    spec.devices.forEach(({ id, serial: line }, index) => {
-      const openOf = (path: string, access: FileRequest["access"], key: string): OpenedFile =>
-        open(path, access, ["devices", index, "serial", key]);
-      if (line !== null) serialLines.set(id, openSerialLine(line, openOf));
-    });
-    return { images, kernel, initrd, serialLog, serialLines };
+    return { images, kernel, initrd, ...openSerialFiles(spec, open) };
   } catch (error) {
     for (const file of opened) closeSync(file.fd);
     throw error;
@@ -216,14 +182,18 @@ function refuseSharedWrites(spec: VmSpec, images: ReadonlyMap<string, OpenedFile
   });
 }
 
-function drawIdentities(request: PlanRequest, onReserved: (uids: readonly number[]) => void): Map<string, Identity> {
-  const use = readUidUse();
+function drawIdentities(request: PlanRequest, onReserved: OnReserved | null): Map<string, Identity> {
+  const owner = { vm: request.spec.name, use: readUidUse() };
+  const { uids: range } = request.hostConfig;
   const uids: number[] = [];
   const identities = new Map<string, Identity>();
   for (const id of [...request.spec.devices.map((device) => device.id), VMM_ID]) {
-    const uid = reserveUid(request.directories, request.hostConfig.uids, { vm: request.spec.name, use });
+    const uid =
+      onReserved === null
+        ? drawUid(range, owner, (drawn) => !uids.includes(drawn))
+        : reserveUid(request.directories, range, owner);
     uids.push(uid);
-    onReserved([...uids]);
+    onReserved?.([...uids]);
     identities.set(id, { uid, gid: uid });
   }
   return identities;

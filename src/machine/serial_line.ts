@@ -1,28 +1,76 @@
 import { Socket } from "node:net";
-import type { SerialLineSpec } from "../spec/index.js";
+import { type SerialLineSpec, VMM_ID, type VmSpec } from "../spec/index.js";
+import type { Feed } from "./feed.js";
 import type { FileRequest, OpenedFile } from "./image.js";
-import { connectSerial } from "./serial_console.js";
+import { type ConsoleSink, connectSerial, type StreamSink } from "./serial_console.js";
 
 /** The far end of a serial port that a device process emulates, open. */
 export type SerialLine =
   | { readonly kind: "file"; readonly log: OpenedFile }
   | { readonly kind: "pipe"; readonly input: OpenedFile; readonly output: OpenedFile };
 
+/** What the VM file says that serial consoles and lines lead to, open. */
+export interface SerialFiles {
+  readonly serialLog: OpenedFile | null;
+  /** By device id, of those that are serial ports. */
+  readonly serialLines: ReadonlyMap<string, SerialLine>;
+}
+
+/** Opens a file by its path and its place in the VM file. */
+export type OpenNamed = (path: string, access: FileRequest["access"], key: readonly (string | number)[]) => OpenedFile;
+
+/** Opens all that serial consoles and lines lead to. */
+export function openSerialFiles(spec: Pick<VmSpec, "console" | "devices">, open: OpenNamed): SerialFiles {
+  const { serial } = spec.console;
+  const serialLog = serial.kind === "file" ? open(serial.file, "append", ["console", "serial", "file"]) : null;
+  const serialLines = new Map<string, SerialLine>();
+  spec.devices.forEach(({ id, serial: line }, index) => {
+    const openOf: Open = (path, access, key) => open(path, access, ["devices", index, "serial", key]);
+    if (line !== null) serialLines.set(id, openSerialLine(line, openOf));
+  });
+  return { serialLog, serialLines };
+}
+
 type Open = (path: string, access: FileRequest["access"], key: string) => OpenedFile;
 
 /** `pipe` names two FIFOs as QEMU's own pipe backend does: PATH.in is what the guest reads, PATH.out what it writes. */
-export function openSerialLine(spec: SerialLineSpec, open: Open): SerialLine {
+function openSerialLine(spec: SerialLineSpec, open: Open): SerialLine {
   if (spec.kind === "file") return { kind: "file", log: open(spec.file, "append", "file") };
   const input = open(`${spec.path}.in`, "fifo", "pipe");
   return { kind: "pipe", input, output: open(`${spec.path}.out`, "fifo", "pipe") };
 }
 
-export function filesOfLine(line: SerialLine): readonly OpenedFile[] {
+function filesOfLine(line: SerialLine): readonly OpenedFile[] {
   return line.kind === "file" ? [line.log] : [line.input, line.output];
 }
 
+export function serialFilesOf({ serialLog, serialLines }: SerialFiles): OpenedFile[] {
+  return [...(serialLog === null ? [] : [serialLog]), ...[...serialLines.values()].flatMap(filesOfLine)];
+}
+
+/**
+ * Connects the launcher's end of a process's serial socket: to the line of a serial port, else to the console, which those who
+ * follow the VM see too. `stdio`: where the console goes when it has no file; null: to them alone. Returns the files that it
+ * took over.
+ */
+export function connectSerialEnd(
+  end: { readonly id: string; readonly fd: number },
+  { serialLog, serialLines }: SerialFiles,
+  onward: { readonly stdio: StreamSink | null; readonly feed: Feed },
+): readonly OpenedFile[] {
+  const line = serialLines.get(end.id);
+  if (line !== undefined) {
+    connectLine(end.fd, line);
+    return filesOfLine(line);
+  }
+  if (end.id !== VMM_ID) throw new Error(`the serial port of ${end.id} leads nowhere`);
+  const sink: ConsoleSink | null = serialLog === null ? onward.stdio : { kind: "file", fd: serialLog.fd };
+  connectSerial(end.fd, sink, (bytes) => onward.feed.publish({ kind: "console", bytes }));
+  return serialLog === null ? [] : [serialLog];
+}
+
 /** Carries bytes between the device's serial socket and its line, both of which it takes over. */
-export function connectLine(fd: number, line: SerialLine): void {
+function connectLine(fd: number, line: SerialLine): void {
   if (line.kind === "file") {
     connectSerial(fd, { kind: "file", fd: line.log.fd });
     return;

@@ -17,6 +17,7 @@ export type {
   SeccompPlan,
   VmCgroupPlan,
 } from "./launch_plan.js";
+export { planLauncher } from "./launcher.js";
 export { judgeLayers } from "./layers.js";
 export { CGROUP_DIRECTORY } from "./limits.js";
 export type { FilterFacts, Identity, ImageFacts, LauncherInputs, PlanInputs, RoleInputs } from "./plan_inputs.js";

@@ -8,7 +8,17 @@ import { findFileViolations, findImportViolations, ROOMS } from "../support/room
 const test = suite("rooms and files");
 
 /** Folders of sources that people write, and the endings of what is a source there. */
-const SOURCE_FOLDERS = ["src", "test", "bench", "examples", "scripts", "native/core", "native/addon", "native/boot"];
+const SOURCE_FOLDERS = [
+  "src",
+  "test",
+  "bench",
+  "examples",
+  "scripts",
+  "native/core",
+  "native/addon",
+  "native/keeper",
+  "native/boot",
+];
 const SOURCE = /\.(ts|mjs|cc|h|S|inc)$/;
 
 function readSources(folder: string): { file: string; text: string }[] {
