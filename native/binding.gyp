@@ -12,6 +12,7 @@
         "core/mounts.cc",
         "core/network_namespace.cc",
         "core/open_files.cc",
+        "core/passed_fd.cc",
         "core/session.cc",
         "core/seccomp_filters.cc",
         "core/socket_diag.cc",
@@ -23,6 +24,7 @@
         "addon/processes.cc",
         "addon/session.cc",
         "addon/seccomp.cc",
+        "addon/sockets.cc",
         "addon/spawn.cc"
       ],
       "include_dirs": ["core", "<!@(node -p \"require('node-addon-api').include_dir\")"],
@@ -30,6 +32,15 @@
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17"],
       "cflags_cc": ["-std=c++20", "-fexceptions", "-Wall", "-Wextra", "-Wconversion", "-fstack-protector-strong"],
       "ldflags": ["-Wl,-z,now", "-Wl,-z,relro", "-Wl,-z,noexecstack"]
+    },
+    {
+      "target_name": "bulkhead-keeper",
+      "type": "executable",
+      "sources": ["core/passed_fd.cc", "keeper/confine.cc", "keeper/keeper.cc"],
+      "include_dirs": ["core", "keeper"],
+      "cflags_cc!": ["-fno-rtti", "-std=gnu++17"],
+      "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-fstack-protector-strong", "-fPIE"],
+      "ldflags": ["-static-pie", "-Wl,-z,now", "-Wl,-z,relro", "-Wl,-z,noexecstack"]
     }
   ]
 }

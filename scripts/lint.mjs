@@ -6,7 +6,7 @@ import { listFiles, REPOSITORY } from "./repository.mjs";
 import { buildOnChange } from "./setup/stamp.mjs";
 
 const fix = process.argv.includes("--fix");
-const native = ["native/core", "native/addon", "native/judge", "native/bench"].flatMap((folder) =>
+const native = ["native/core", "native/addon", "native/judge", "native/keeper", "native/bench"].flatMap((folder) =>
   listFiles(folder, [".cc", ".h"]),
 );
 const nodeHeaders = join(dirname(dirname(process.execPath)), "include/node");
@@ -35,7 +35,7 @@ function tidyNative() {
     { stamp: "native/build/tidy.stamp", sources: [".clang-tidy", "native/binding.gyp", ...native], products: [] },
     () => {
       const defines = ["-DNAPI_VERSION=9", "-DNODE_ADDON_API_DISABLE_DEPRECATED"];
-      const includes = ["-Inative/core", "-isystem", "node_modules/node-addon-api", "-isystem", nodeHeaders];
+      const includes = ["-Inative/core", "-Inative/keeper", "-isystem", "node_modules/node-addon-api", "-isystem", nodeHeaders];
       const sources = native.filter((file) => file.endsWith(".cc"));
       lint("clang-tidy", ["--quiet", ...sources, "--", "-std=c++20", "-fexceptions", ...defines, ...includes]);
     },

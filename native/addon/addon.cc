@@ -87,6 +87,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_processes(env, exports);
   export_session(env, exports);
   export_seccomp(env, exports);
+  export_sockets(env, exports);
   export_spawn(env, exports);
   return exports;
 }

@@ -36,6 +36,7 @@ void export_mounts(Napi::Env env, Napi::Object exports);
 void export_processes(Napi::Env env, Napi::Object exports);
 void export_session(Napi::Env env, Napi::Object exports);
 void export_seccomp(Napi::Env env, Napi::Object exports);
+void export_sockets(Napi::Env env, Napi::Object exports);
 void export_spawn(Napi::Env env, Napi::Object exports);
 
 }  // namespace bulkhead

@@ -1,13 +1,16 @@
 import type { Command } from "commander";
 import { EXIT } from "../errors/index.js";
-import { collectGarbage, endOrphans } from "../machine/index.js";
+import { collectGarbage, endOrphans, sweep } from "../machine/index.js";
 import { listRuns, openDirectories } from "../state/index.js";
 import { escapeControls } from "../text/index.js";
 
 export function addGc(program: Command): void {
   program
     .command("gc")
-    .description("Clean up after launchers that died: remove what dead VMs left, and end orphaned ones.")
+    .description(
+      "Clean up after launchers that died: remove what dead VMs left, end orphaned ones and those with a damaged record, " +
+        "and remove reservations, half-built and outdated roots that nobody needs.",
+    )
     .option("--keep-orphans", "leave VMs alone whose processes still serve")
     .addHelpText(
       "after",
@@ -15,9 +18,11 @@ export function addGc(program: Command): void {
     )
     .action(async (options: { keepOrphans?: boolean }) => {
       const directories = openDirectories();
-      const orphans = options.keepOrphans === true ? [] : listRuns(directories).filter((run) => run.state === "orphaned");
-      const reports = [await endOrphans(directories, orphans), await collectGarbage(directories)];
-      const removed = reports.flatMap((report) => report.removed);
+      const ending: readonly string[] = options.keepOrphans === true ? [] : ["damaged", "orphaned"];
+      const runs = listRuns(directories).filter((run) => ending.includes(run.state));
+      const reports = [await endOrphans(directories, runs), await collectGarbage(directories)];
+      const swept = await sweep(directories);
+      const removed = [...reports.flatMap((report) => report.removed), ...swept];
       const failed = new Map(reports.flatMap((report) => report.failed).map(({ vm, error }) => [vm, error]));
       for (const [vm, error] of failed) {
         process.stderr.write(`bulkhead: cannot clean up VM "${vm}": ${escapeControls(error.message)}\n`);

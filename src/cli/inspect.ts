@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { describeInspection, inspectRun } from "../machine/index.js";
-import { findRun, openDirectories } from "../state/index.js";
-import { unknownVm } from "./stop.js";
+import { openDirectories } from "../state/index.js";
+import { requireVm } from "./known_vm.js";
 
 export function addInspect(program: Command): void {
   program
@@ -14,8 +14,7 @@ export function addInspect(program: Command): void {
       "\nExits with 1 when anything differs from the plan.\n\nExamples:\n  bulkhead inspect web1\n  bulkhead inspect web1 --json | jq '.processes[].layers.fds.observed'",
     )
     .action((vm: string, options: { json?: boolean }) => {
-      const run = findRun(openDirectories(), vm);
-      if (run === null || run.state === "dead") throw unknownVm(vm);
+      const run = requireVm(openDirectories(), vm);
       const inspection = inspectRun(run);
       process.stdout.write(options.json === true ? `${JSON.stringify(inspection)}\n` : describeInspection(inspection));
       if (inspection.differences.length > 0) process.exitCode = 1;

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { PlanRequest } from "../machine/index.js";
+import type { PlanningContext, PlanRequest } from "../machine/index.js";
 import { readHostFile, readVmFile } from "../spec/index.js";
 import { ContentCache, openDirectories } from "../state/index.js";
 
@@ -12,4 +12,11 @@ export async function readPlanRequest(vmFile: string, options: { readonly hostFi
   const store = new ContentCache(directories.cache);
   const [spec, hostConfig] = await Promise.all([readVmFile(vmFile, store), readHostFile(options.hostFile, store)]);
   return { spec, hostConfig, directories, policyFolder: POLICY_FOLDER, qemu: hostConfig.qemu };
+}
+
+/** What commands on a VM that runs already start from. */
+export async function readPlanningContext(options: { readonly hostFile?: string }): Promise<PlanningContext> {
+  const directories = openDirectories();
+  const hostConfig = await readHostFile(options.hostFile, new ContentCache(directories.cache));
+  return { hostConfig, directories, policyFolder: POLICY_FOLDER, qemu: hostConfig.qemu };
 }

@@ -1,10 +1,12 @@
 import { Command } from "commander";
+import { addAttach } from "./attach.js";
 import { addCompletion } from "./completion.js";
 import { addDoctor } from "./doctor.js";
 import { addGc } from "./gc.js";
 import { addInspect } from "./inspect.js";
 import { addPlan } from "./plan.js";
 import { addPs } from "./ps.js";
+import { addQmp } from "./qmp.js";
 import { addRun } from "./run.js";
 import { addSeccomp } from "./seccomp.js";
 import { addStop } from "./stop.js";
@@ -22,7 +24,8 @@ export async function makeProgram(argv: readonly string[]): Promise<Command> {
     .exitOverride()
     .showHelpAfterError("Run with --help for usage and examples.")
     .addHelpText("after", "\nEach command has --help with examples, and a man page: man bulkhead-run.");
-  for (const add of [addRun, addPlan, addPs, addInspect, addStop, addDoctor, addGc, addCompletion]) add(program);
+  for (const add of [addRun, addPlan, addPs, addInspect, addAttach, addQmp, addStop, addDoctor, addGc, addCompletion])
+    add(program);
   await addSeccomp(program, argv);
   return program;
 }

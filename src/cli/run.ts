@@ -1,10 +1,19 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { type ExitCode, SpecError } from "../errors/index.js";
 import { confineLauncher, type LaunchRequest, launch, type RunningMachine } from "../machine/index.js";
+import type { VmSpec } from "../spec/index.js";
 import { escapeControls } from "../text/index.js";
+import { leaveCaller, REPORT_OPTION, reportSupervising, runInBackground } from "./background.js";
 import { readPlanRequest } from "./installation.js";
+import { ENDING_SIGNALS, forwardSignals } from "./signals.js";
 
-/** SIGHUP: the terminal is gone, and with it who watched the VM. */
-const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+interface RunOptions {
+  readonly hostFile?: string;
+  readonly verbose?: boolean;
+  readonly detach?: boolean;
+  readonly keepPrivileges?: boolean;
+  readonly reportFd?: string;
+}
 
 export function addRun(program: Command): void {
   program
@@ -12,33 +21,49 @@ export function addRun(program: Command): void {
     .description("Launch a VM, every process confined and verified, and supervise it in the foreground.")
     .argument("<file>", "VM file, or - for standard input")
     .option("--host-file <file>", "host file to use instead of /etc/bulkhead/host.yaml")
+    .option("-d, --detach", "supervise it in the background, and end with 0 once the guest runs")
     .option("--keep-privileges", "do not confine the launcher once the guest runs")
     .option("-v, --verbose", "print each step of the launch and what the processes log")
+    .addOption(new Option(`${REPORT_OPTION} <fd>`).hideHelp())
     .addHelpText(
       "after",
       "\nSIGINT, SIGTERM and SIGHUP shut the guest down; a second one ends it at once.\n" +
+        "With --detach the VM has no terminal: its serial console cannot be `stdio`. `bulkhead attach` follows it.\n" +
         "Exit codes: 0 the guest shut down, 2 bad input, 3 this host cannot, 4 a device died or a watchdog expired, 5 an intrusion signal.\n" +
-        "\nExamples:\n  bulkhead run web1.yaml\n  bulkhead run --verbose web1.yaml 2>launch.log",
+        "\nExamples:\n  bulkhead run web1.yaml\n  bulkhead run --detach web1.yaml\n  bulkhead run --verbose web1.yaml 2>launch.log",
     )
     .action(async (file: string, options: RunOptions) => {
-      const interruption = new AbortController();
-      const interrupt = (): void => interruption.abort();
-      for (const signal of ENDING_SIGNALS) process.on(signal, interrupt);
-      const machine = await launch({ ...(await buildRequest(file, options)), signal: interruption.signal });
-      for (const signal of ENDING_SIGNALS) process.off(signal, interrupt);
-      const release = forwardSignals(machine);
-      if (options.keepPrivileges !== true) await confineOrEnd(machine);
-      const ending = await machine.ended;
-      release();
-      process.stderr.write(`bulkhead: VM "${machine.plan.vm}" ended: ${escapeControls(ending.detail)}\n`);
-      process.exitCode = ending.exitCode;
+      if (options.detach === true && options.reportFd === undefined) {
+        process.exitCode = await detach(file, options);
+        return;
+      }
+      await superviseLaunch(file, options);
     });
 }
 
-interface RunOptions {
-  readonly hostFile?: string;
-  readonly verbose?: boolean;
-  readonly keepPrivileges?: boolean;
+function detach(file: string, { hostFile, verbose, keepPrivileges }: RunOptions): Promise<ExitCode> {
+  const more = [
+    ...(hostFile === undefined ? [] : ["--host-file", hostFile]),
+    ...(verbose === true ? ["--verbose"] : []),
+    ...(keepPrivileges === true ? ["--keep-privileges"] : []),
+  ];
+  return runInBackground(["run", "--detach", ...more, file], file === "-" ? process.stdin : null);
+}
+
+async function superviseLaunch(file: string, options: RunOptions): Promise<void> {
+  const interruption = new AbortController();
+  const interrupt = (): void => interruption.abort();
+  for (const signal of ENDING_SIGNALS) process.on(signal, interrupt);
+  const machine = await launch({ ...(await buildRequest(file, options)), signal: interruption.signal });
+  for (const signal of ENDING_SIGNALS) process.off(signal, interrupt);
+  const release = forwardSignals(machine);
+  if (options.reportFd !== undefined) leaveCaller();
+  if (options.keepPrivileges !== true) await confineOrEnd(machine);
+  if (options.reportFd !== undefined) reportSupervising(options.reportFd);
+  const ending = await machine.ended;
+  release();
+  process.stderr.write(`bulkhead: VM "${machine.plan.vm}" ended: ${escapeControls(ending.detail)}\n`);
+  process.exitCode = ending.exitCode;
 }
 
 /** A launcher that cannot give its privileges up does not supervise with them. */
@@ -54,22 +79,29 @@ async function confineOrEnd(machine: RunningMachine): Promise<void> {
 
 async function buildRequest(file: string, options: RunOptions): Promise<LaunchRequest> {
   const request = await readPlanRequest(file, options);
+  const detached = options.reportFd !== undefined;
+  if (detached) refuseTerminal(request.spec);
   const progress = (line: string): void => {
     if (options.verbose === true) process.stderr.write(`${line}\n`);
   };
   return {
     ...request,
-    stdio: { kind: "stream", output: process.stdout, input: process.stdin, escape: process.stdout.isTTY === true },
+    stdio: detached
+      ? null
+      : { kind: "stream", output: process.stdout, input: process.stdin, escape: process.stdout.isTTY === true },
     onLogLine: (id, line) => progress(`${id}: ${line}`),
     onWarning: (id, warning) => process.stderr.write(`bulkhead: warning: ${id}: ${warning}\n`),
     onStep: (step) => progress(`bulkhead: ${step}`),
   };
 }
 
-function forwardSignals(machine: RunningMachine): () => void {
-  const stop = (): void => void machine.stop();
-  for (const signal of ENDING_SIGNALS) process.on(signal, stop);
-  return () => {
-    for (const signal of ENDING_SIGNALS) process.off(signal, stop);
-  };
+function refuseTerminal(spec: VmSpec): void {
+  if (spec.console.serial.kind !== "stdio") return;
+  throw new SpecError({
+    code: "detach-needs-console",
+    tried: `${spec.source.locate(["console", "serial"])}: cannot run VM "${spec.name}" in the background`,
+    subject: spec.name,
+    answer: "its serial console is `stdio`, and there will be no terminal",
+    remedy: "Say `serial: {file: PATH}` or `serial: none`, or leave --detach out.",
+  });
 }

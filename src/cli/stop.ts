@@ -1,7 +1,9 @@
 import type { Command } from "commander";
-import { MachineError, StateError } from "../errors/index.js";
-import { endOrphan, signalProcess } from "../machine/index.js";
+import { BulkheadError, MachineError } from "../errors/index.js";
+import { adopt, askSupervisor, endOrphan, signalProcess } from "../machine/index.js";
 import { type Directories, findRun, isAlive, type KnownRun, openDirectories } from "../state/index.js";
+import { readPlanningContext } from "./installation.js";
+import { requireVm } from "./known_vm.js";
 
 /** include/uapi/asm-generic/signal.h */
 const SIGINT = 2;
@@ -17,44 +19,78 @@ export function addStop(program: Command): void {
     .description("End a VM in order: ask the guest, tell QEMU, then kill. Ends orphaned VMs too.")
     .argument("<vm>", "name of the VM")
     .option("--now", "kill at once instead of asking the guest")
-    .addHelpText("after", "\nExamples:\n  bulkhead stop web1\n  bulkhead stop web1 --now")
+    .addHelpText(
+      "after",
+      "\nThe VM's supervisor does it and is waited for; nothing of the VM is left then.\n" +
+        "\nExamples:\n  bulkhead stop web1\n  bulkhead stop web1 --now",
+    )
     .action(async (vm: string, options: { now?: boolean }) => {
       const directories = openDirectories();
-      const run = findRun(directories, vm);
-      if (run === null || run.state === "dead") throw unknownVm(vm);
-      if (run.state === "orphaned") await endOrphan(directories, run);
-      else await stopThroughLauncher(directories, run, options.now === true);
+      const run = requireVm(directories, vm);
+      const now = options.now === true;
+      if (run.state === "orphaned") await stopOrphan(directories, run, now);
+      else if (run.state === "damaged") await endDamaged(directories, run);
+      else await stopThroughSupervisor(directories, run, now);
       process.stderr.write(`bulkhead: VM "${vm}" is stopped\n`);
     });
 }
 
-export function unknownVm(vm: string): StateError {
-  return new StateError({
-    code: "vm-unknown",
-    tried: `Cannot find VM "${vm}"`,
-    subject: vm,
-    answer: "no VM of this name runs on this host",
-    remedy: "Run `bulkhead ps` for those that do.",
-  });
+/** In order where its keeper still has the VMM's monitor, else by force. */
+async function stopOrphan(directories: Directories, run: KnownRun, now: boolean): Promise<void> {
+  const { vm } = run.record;
+  if (!now) {
+    try {
+      const machine = await adopt({ ...(await readPlanningContext({})), vm, onLogLine: () => {} });
+      void machine.stop();
+      await machine.ended;
+      return;
+    } catch (error) {
+      if (!(error instanceof BulkheadError)) throw error;
+      process.stderr.write(`bulkhead: ending VM "${vm}" by force: ${error.message}\n`);
+    }
+  }
+  if (!(await endOrphan(directories, run))) await stopThroughSupervisor(directories, requireVm(directories, vm), now);
+}
+
+async function endDamaged(directories: Directories, run: KnownRun): Promise<void> {
+  if (await endOrphan(directories, run)) return;
+  // Somebody holds its lock: its supervisor lives, and has a control socket whatever the record says.
+  await askSupervisor(run, { request: "stop", now: false });
+}
+
+async function stopThroughSupervisor(directories: Directories, run: KnownRun, now: boolean): Promise<void> {
+  const deadlineMs = LAUNCHER_GRACE_MS + run.record.shutdownGraceMs;
+  try {
+    await askSupervisor(run, { request: "stop", now }, { deadlineMs });
+  } catch (error) {
+    // A launch that is under way does not listen yet; nor does a supervisor that is about to end.
+    if (!(error instanceof MachineError) || error.code === "supervisor-silent") throw await killLauncher(run, error);
+    await stopBySignals(directories, run, now);
+  }
 }
 
 /** The launcher does the work; a second signal tells it not to wait for the guest. Two of a kind could arrive as one. */
-async function stopThroughLauncher(directories: Directories, run: KnownRun, now: boolean): Promise<void> {
+async function stopBySignals(directories: Directories, run: KnownRun, now: boolean): Promise<void> {
   const { launcher, vm } = run.record;
   signalProcess(launcher, SIGTERM);
   if (now) signalProcess(launcher, SIGINT);
   const deadline = Date.now() + LAUNCHER_GRACE_MS + run.record.shutdownGraceMs;
   while (isAlive(launcher) && findRun(directories, vm) !== null) {
-    if (Date.now() > deadline) {
-      signalProcess(launcher, SIGKILL);
-      throw new MachineError({
-        code: "stop-late",
-        tried: `Cannot stop VM "${vm}" in order`,
-        subject: vm,
-        answer: "its launcher did not end it in time and was killed",
-        remedy: `Run \`bulkhead stop ${vm}\` once more to end what is left.`,
-      });
-    }
+    if (Date.now() > deadline) throw await killLauncher(run, null);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
+}
+
+function killLauncher(run: KnownRun, cause: unknown): unknown {
+  if (cause !== null && !(cause instanceof MachineError)) return cause;
+  const { launcher, vm } = run.record;
+  signalProcess(launcher, SIGKILL);
+  return new MachineError({
+    code: "stop-late",
+    tried: `Cannot stop VM "${vm}" in order`,
+    subject: vm,
+    answer: "its launcher did not end it in time and was killed",
+    remedy: `Run \`bulkhead stop ${vm}\` once more to end what is left.`,
+    cause,
+  });
 }

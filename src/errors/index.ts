@@ -6,6 +6,7 @@ export {
   PlanError,
   PolicyError,
   ProtocolError,
+  RemoteError,
   SandboxError,
   SeccompError,
   SeccompInputError,

@@ -1,4 +1,4 @@
-import { BulkheadError, EXIT, type ExitCode } from "./bulkhead_error.js";
+import { BulkheadError, EXIT, type ExitCode, type Failure } from "./bulkhead_error.js";
 
 /** The VM file, the host file or a command-line argument asks for something that cannot be. */
 export class SpecError extends BulkheadError {
@@ -58,4 +58,14 @@ export class ProtocolError extends BulkheadError {
 /** A VM could not be brought up, talked to or ended in order. */
 export class MachineError extends BulkheadError {
   readonly exitCode: ExitCode = EXIT.hostCannot;
+}
+
+/** What another process of Bulkhead answered: its words, its code, and the exit code that they have there; 3 by default. */
+export class RemoteError extends BulkheadError {
+  readonly exitCode: ExitCode;
+
+  constructor(failure: Failure, exitCode: ExitCode = EXIT.hostCannot) {
+    super(failure);
+    this.exitCode = exitCode;
+  }
 }

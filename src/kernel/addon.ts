@@ -139,6 +139,16 @@ export interface Addon {
   openBeneath(options: { directoryFd: number; path: string; flags: bigint; mode: number; resolve: bigint }): number;
   openTap(options: { name: string }): number;
   socketPair(): [number, number];
+  /** A listening UNIX socket, SOCK_SEQPACKET or SOCK_STREAM, at a path of at most 107 bytes, which must not exist. */
+  listenLocal(options: { path: string; packets: boolean }): number;
+  /** To a SOCK_SEQPACKET socket. Waits `timeoutMs` at most, to connect and later for each message: EAGAIN. */
+  connectPackets(options: { path: string; timeoutMs: number }): number;
+  /** Sends data, and an fd with it unless that is -1, as one message; never waits. */
+  sendFd(options: { socketFd: number; data: string; fd: number }): number;
+  /** One message of at most 256 bytes; `fd` is -1 where none came, `data` empty at the end of the connection. */
+  receiveFd(options: { socketFd: number }): { data: string; fd: number };
+  /** SO_PEERCRED: the uid that connected, as this process's user namespace shows it. */
+  peerUid(options: { socketFd: number }): number;
   /** Both ends are non-blocking: a writer drops what the pipe does not take. */
   pipePair(): [number, number];
   /** A non-blocking datagram socket, connected to the one at `path`: at most 107 bytes, sun_path of unix(7). */

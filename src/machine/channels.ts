@@ -17,8 +17,8 @@ export interface ProcessFds {
 }
 
 /** Inode of a device's own end of its channel; null for the VMM, which has the other end of each. */
-export function channelInodeOf(plan: ProcessPlan, fds: ProcessFds): number | null {
-  const own = fds.held.find(({ plan: { source } }) => source.from === "channel" && source.device === plan.id);
+export function channelInodeOf(plan: ProcessPlan, held: readonly HeldFd[]): number | null {
+  const own = held.find(({ plan: { source } }) => source.from === "channel" && source.device === plan.id);
   // Held as `dev:ino`.
   return own === undefined ? null : Number(own.inode.split(":")[1]);
 }

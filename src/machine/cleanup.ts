@@ -1,6 +1,8 @@
 import { closeSync } from "node:fs";
+import { readCgroupFacts } from "../host/index.js";
 import { addon } from "../kernel/index.js";
 import { findInCgroup, listPids } from "../observe/index.js";
+import { CGROUP_DIRECTORY } from "../plan/index.js";
 import { killCgroup, removeCgroup } from "../sandbox/index.js";
 import {
   bootId,
@@ -18,6 +20,7 @@ import {
   reservedUids,
   uidsOfProcess,
 } from "../state/index.js";
+import { readPlannedCgroup } from "./evidence.js";
 
 /** include/uapi/asm-generic/signal.h */
 const SIGKILL = 9;
@@ -46,7 +49,10 @@ function strayProcesses(record: RunRecord, uids: ReadonlySet<number>): ProcessId
   return [...byUid, ...byGroup].flatMap((pid) => identifyProcess(pid) ?? []);
 }
 
-/** A confined launcher opens no pidfd (EPERM): it has killed its processes by those it holds, and strays with their cgroup. */
+/**
+ * A confined launcher opens no pidfd (EPERM): it has killed its processes by those it holds, and strays with their cgroup; its
+ * keeper ends by itself when they have.
+ */
 function killUnlessConfined(process: ProcessIdentity): void {
   try {
     signalProcess(process, SIGKILL);
@@ -55,34 +61,63 @@ function killUnlessConfined(process: ProcessIdentity): void {
   }
 }
 
+/**
+ * The group of a VM whose record cannot be read: that of its plan, which was written after the group was made. A launch that
+ * had not come so far had no process in it either; a group of the VM's name with processes then is somebody else's.
+ */
+function cgroupOfDamaged(run: KnownRun): string | null {
+  const planned = readPlannedCgroup(run);
+  if (planned !== null) return planned;
+  const facts = readCgroupFacts();
+  const byName = facts.kind === "none" ? null : `${facts.mount}/${CGROUP_DIRECTORY}/${run.record.vm}`;
+  return byName !== null && findInCgroup(byName).length === 0 ? byName : null;
+}
+
+/** The steps of ending a VM and forgetting it, as kill tests name them. */
+export type CleanupStep = "end-processes" | "remove-cgroup" | "release-uids" | "forget";
+
+/** How a VM is ended. */
+export interface CleanupOptions {
+  /** Longest wait for killed processes to be gone, and again for the kernel to let go of their group, in ms. Default 5000. */
+  readonly patienceMs?: number;
+  /** Gets the name of each step as it begins. */
+  readonly onStep?: (step: CleanupStep) => void;
+}
+
 /** Ends every process of a run and gives back all that it holds on the host, in the order in which things hold each other. */
-async function clear(directories: Directories, record: RunRecord): Promise<void> {
+async function clear(directories: Directories, record: RunRecord, options: CleanupOptions): Promise<void> {
+  const { patienceMs = DEATH_DEADLINE_MS, onStep } = options;
+  onStep?.("end-processes");
   // The reservations alone say whose a uid is: one that the record names may have passed on to another VM.
   const uids = reservedUids(directories, record.vm);
   // A pid and start time of another boot may name anybody by now.
-  const recorded = record.bootId === bootId() ? record.processes : [];
+  const recorded = record.bootId === bootId() ? [...record.processes, ...(record.keeper === null ? [] : [record.keeper])] : [];
   if (record.cgroup !== null) killCgroup(record.cgroup);
   const processes = [...recorded, ...strayProcesses(record, new Set(uids))];
   for (const process of processes.filter(isAlive)) killUnlessConfined(process);
-  const deadline = Date.now() + DEATH_DEADLINE_MS;
+  const deadline = Date.now() + patienceMs;
   while (processes.some(isAlive) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, DEATH_POLL_MS));
-  if (record.cgroup !== null) await removeCgroup(record.cgroup);
+  onStep?.("remove-cgroup");
+  if (record.cgroup !== null) await removeCgroup(record.cgroup, patienceMs);
+  onStep?.("release-uids");
   releaseUids(directories, uids);
 }
 
 /** Ends a VM that this launcher owns, whatever state it is in, and forgets it. */
-export async function dismantle(directories: Directories, run: OwnedRun): Promise<void> {
-  await clear(directories, run.record);
+export async function dismantle(directories: Directories, run: OwnedRun, options: CleanupOptions = {}): Promise<void> {
+  await clear(directories, run.record, options);
+  options.onStep?.("forget");
   run.release();
   logEvent(directories, { event: "cleanup", vm: run.record.vm });
 }
 
 /** Ends a VM whose launcher is dead and forgets it. Returns false when another launcher has it. */
-export async function endOrphan(directories: Directories, run: KnownRun): Promise<boolean> {
+export async function endOrphan(directories: Directories, run: KnownRun, options: CleanupOptions = {}): Promise<boolean> {
   const owned = OwnedRun.takeOver(run);
   if (owned === null) return false;
   try {
-    await dismantle(directories, owned);
+    if (run.state === "damaged") owned.update({ cgroup: cgroupOfDamaged(run) });
+    await dismantle(directories, owned, options);
   } finally {
     // Does nothing after a release. After a failure somebody else may try.
     owned.giveBack();
@@ -97,13 +132,17 @@ export interface CleanupReport {
 }
 
 /** Ends those VMs one by one; one that cannot be ended is reported and does not keep the others. */
-export async function endOrphans(directories: Directories, runs: readonly KnownRun[]): Promise<CleanupReport> {
+export async function endOrphans(
+  directories: Directories,
+  runs: readonly KnownRun[],
+  optionsFor: (vm: string) => CleanupOptions = () => ({}),
+): Promise<CleanupReport> {
   const removed: string[] = [];
   const failed: { vm: string; error: Error }[] = [];
   for (const run of runs) {
     const { vm } = run.record;
     try {
-      if (await endOrphan(directories, run)) removed.push(vm);
+      if (await endOrphan(directories, run, optionsFor(vm))) removed.push(vm);
     } catch (cause) {
       const error = cause instanceof Error ? cause : new Error(String(cause));
       logEvent(directories, { event: "cleanup-failed", vm, message: error.message });
@@ -113,11 +152,19 @@ export async function endOrphans(directories: Directories, runs: readonly KnownR
   return { removed, failed };
 }
 
-/** Removes what VMs left that have no live process: a crash, a reboot. */
-export async function collectGarbage(directories: Directories): Promise<CleanupReport> {
+/** What a launch waits for the remains of another VM, in ms: what is stuck there must not delay everybody's launch. */
+const STRANGERS_PATIENCE_MS = 100;
+
+/**
+ * Removes what VMs left whose guest does not run: a crash, a reboot, a launch whose launcher died. `urgentFor` names the VM
+ * that is about to be launched; whatever other VMs left is tried, and left to a later round when it takes long.
+ */
+export async function collectGarbage(directories: Directories, urgentFor: string | null = null): Promise<CleanupReport> {
   removeUnrecorded(directories);
+  const patient: CleanupOptions = {};
   return endOrphans(
     directories,
     listRuns(directories).filter((run) => run.state === "dead"),
+    (vm) => (urgentFor === null || vm === urgentFor ? patient : { patienceMs: STRANGERS_PATIENCE_MS }),
   );
 }

@@ -1,6 +1,8 @@
+import { StateError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
-import type { LaunchPlan } from "../plan/index.js";
+import type { LauncherPlan, LaunchPlan } from "../plan/index.js";
 import type { StartedProcess } from "../sandbox/index.js";
+import type { VmSpec } from "../spec/index.js";
 import {
   type Directories,
   isAlive,
@@ -16,11 +18,16 @@ import type { ProcessFds } from "./channels.js";
 /** What a launch leaves beside its record, so that any later reader can hold a process against its plan. */
 interface Evidence {
   readonly plan: LaunchPlan;
+  /** What the VM file said, for whoever supervises later. */
+  readonly spec: RecordedSpec;
   /** `dev:ino` of each manifest fd, by process and fd number. */
   readonly inodes: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** By role. */
   readonly inventories: Readonly<Record<string, ProgramInventory>>;
 }
+
+/** A VM file without the positions of its values, which are its text's. */
+export type RecordedSpec = Omit<VmSpec, "source"> & { readonly source: { readonly file: string; readonly directory: string } };
 
 const EVIDENCE_NAME = "plan.json";
 
@@ -28,6 +35,7 @@ export function keepEvidence(
   run: OwnedRun,
   facts: {
     readonly plan: LaunchPlan;
+    readonly spec: VmSpec;
     readonly manifests: ReadonlyMap<string, ProcessFds>;
     readonly inventories: ReadonlyMap<string, ProgramInventory>;
   },
@@ -38,15 +46,24 @@ export function keepEvidence(
   ]);
   const evidence: Evidence = {
     plan: facts.plan,
+    spec: facts.spec,
     inodes: Object.fromEntries(inodes),
     inventories: Object.fromEntries(facts.inventories),
   };
   writeJson(`${run.directory}/${EVIDENCE_NAME}`, evidence);
 }
 
+/** Puts what another launcher keeps, which takes the VM over, into the plan of the one that died. */
+export function replaceLauncherPlan(run: OwnedRun, launcher: LauncherPlan): void {
+  const path = `${run.directory}/${EVIDENCE_NAME}`;
+  const evidence = readJson(path) as Evidence;
+  writeJson(path, { ...evidence, plan: { ...evidence.plan, launcher } });
+}
+
 /** The plan of a VM on record, its live processes, ready to be compared, and those on record that have ended. */
 export interface RunEvidence {
   readonly plan: LaunchPlan;
+  readonly spec: RecordedSpec;
   readonly started: readonly StartedProcess[];
   readonly missing: readonly RecordedProcess[];
 }
@@ -76,5 +93,16 @@ export function readEvidence(run: KnownRun): RunEvidence | null {
     const held = plan.fds.map((fd) => ({ plan: fd, fd: null, inode: inodes[String(fd.fd)] ?? "" }));
     return [{ plan, pid: recorded.pid, session: recorded.session, inventory, held }];
   });
-  return { plan: evidence.plan, started, missing };
+  return { plan: evidence.plan, spec: evidence.spec, started, missing };
+}
+
+/** The cgroup that a run's plan names; null without one, or without a plan that can be read. */
+export function readPlannedCgroup(run: KnownRun): string | null {
+  try {
+    const evidence = readJson(`${run.directory}/${EVIDENCE_NAME}`) as Evidence | null;
+    return evidence?.plan.cgroup?.path ?? null;
+  } catch (error) {
+    if (error instanceof StateError) return null;
+    throw error;
+  }
 }

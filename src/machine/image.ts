@@ -3,7 +3,7 @@ import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
 import { SpecError } from "../errors/index.js";
 import { addon, answerOf } from "../kernel/index.js";
 import type { ImageFacts } from "../plan/index.js";
-import type { HostConfig, VmSpec } from "../spec/index.js";
+import type { HostConfig, SpecSource } from "../spec/index.js";
 
 /** A tenant's file, opened once and checked by its fd. */
 export interface OpenedFile {
@@ -36,7 +36,10 @@ const RESOLVE_BENEATH = 0x08n;
  * Directories that files of a VM must lie beneath; null when none is known: whatever directory a command was started in
  * says nothing about the files that whoever wrote its standard input may use.
  */
-export function imageRootsOf(spec: VmSpec, host: HostConfig): readonly string[] | null {
+export function imageRootsOf(
+  spec: { readonly source: Pick<SpecSource, "file" | "directory"> },
+  host: HostConfig,
+): readonly string[] | null {
   return host.imageRoots ?? (spec.source.file === "-" ? null : [spec.source.directory]);
 }
 

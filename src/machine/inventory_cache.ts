@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
+import { StateError } from "../errors/index.js";
 import { type InventoryRequest, isCurrent, type ProgramInventory, takeInventory } from "../host/index.js";
 import { readJson, writeJson } from "../state/index.js";
 
@@ -12,9 +13,19 @@ export async function knownInventory(cacheDirectory: string, request: InventoryR
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const key = createHash("sha256").update(JSON.stringify(request)).digest("hex");
   const path = `${directory}/${key}.json`;
-  const kept = readJson(path) as ProgramInventory | null;
+  const kept = readKept(path);
   if (kept !== null && isCurrent(kept)) return kept;
   const inventory = await takeInventory(request);
   writeJson(path, inventory);
   return inventory;
+}
+
+/** A damaged entry is taken anew like an absent one. */
+function readKept(path: string): ProgramInventory | null {
+  try {
+    return readJson(path) as ProgramInventory | null;
+  } catch (error) {
+    if (error instanceof StateError) return null;
+    throw error;
+  }
 }

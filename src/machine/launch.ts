@@ -1,44 +1,28 @@
 import { MachineError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import type { ProcessPlan } from "../plan/index.js";
-import { type AlterSpawn, openSession, prepareRoot, type Session, startProcess, verifyMachine } from "../sandbox/index.js";
+import { openSession, prepareRoot, type Session, verifyMachine } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
-import { identifyProcess, logEvent, OwnedRun } from "../state/index.js";
+import { logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
-import { channelInodeOf, MachineFds, type ProcessFds } from "./channels.js";
+import { MachineFds, type ProcessFds } from "./channels.js";
 import { claimCgroup } from "./claim_cgroup.js";
 import { collectGarbage, dismantle } from "./cleanup.js";
+import { openControl } from "./control_server.js";
 import { verifyDeviceTree } from "./device_tree.js";
 import { keepEvidence } from "./evidence.js";
+import { Feed } from "./feed.js";
 import { describeReading, type Inspection } from "./inspect.js";
+import { Keeper, keptFds } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
+import type { LaunchRequest, LaunchStep } from "./launch_request.js";
 import type { MachineProcess } from "./machine_process.js";
 import { orTryModel } from "./model_trial.js";
 import { type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
-import { ProcessLog } from "./process_log.js";
-import { QmpClient } from "./qmp_client.js";
 import { RunningMachine } from "./running_machine.js";
-import { type ConsoleSink, connectSerial, type StreamSink } from "./serial_console.js";
-import { connectLine, filesOfLine } from "./serial_line.js";
+import { connectSerialEnd } from "./serial_line.js";
+import { startMachineProcess } from "./start_machine_process.js";
 import { bootFilesOf, closeTenantFiles } from "./tenant_files.js";
-
-/** The steps of a launch, as progress reports and kill tests name them. */
-export type LaunchStep = "claim" | "plan" | "prepare" | "start" | "attach" | "verify" | "continue" | "run";
-
-export interface LaunchRequest extends PlanRequest {
-  /** Where the serial console goes when the VM file says `stdio`; null: nowhere. */
-  readonly stdio: StreamSink | null;
-  /** Aborted: the launch gives up at its next step, in order. */
-  readonly signal?: AbortSignal;
-  /** Gets one escaped line of a process's output. */
-  readonly onLogLine: (process: string, line: string) => void;
-  /** Gets what a user must know of a device before it runs: the plan's warnings. */
-  readonly onWarning?: (process: string, warning: string) => void;
-  /** Gets the name of each step as it begins. */
-  readonly onStep?: (step: LaunchStep) => void;
-  /** For tests: changes what a child is told, to see that the launch notices. */
-  readonly alterSpawn?: AlterSpawn;
-}
 
 /**
  * Launches a VM: plans, starts every process confined, attaches what is not trusted, verifies, and lets the guest run.
@@ -48,7 +32,7 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   const { directories, spec } = request;
   request.onStep?.("claim");
   // First what dead VMs left, this name's included: its cgroup would be in the way. What others left is not.
-  const { failed } = await collectGarbage(directories);
+  const { failed } = await collectGarbage(directories, spec.name);
   const own = failed.find(({ vm }) => vm === spec.name);
   if (own !== undefined) throw own.error;
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
@@ -79,6 +63,7 @@ class Launch {
   readonly #takenOver = new Set<number>();
   /** Open before the first process starts: records that were written earlier may not be had later. */
   readonly #kernelLog = new KernelLog();
+  readonly #feed = new Feed();
 
   constructor(request: LaunchRequest, run: OwnedRun, prepared: PreparedPlan) {
     this.#request = request;
@@ -88,21 +73,25 @@ class Launch {
   }
 
   async execute(): Promise<RunningMachine> {
+    let keeper: Keeper | undefined;
     try {
       this.#step("prepare");
       await this.#prepare();
       this.#step("start");
       await this.#start(this.#prepared.plan.processes);
+      this.#step("keep");
+      keeper = this.#keep();
       this.#step("attach");
       await attachAll([...this.#processes.values()], this.#kernelLog);
       this.#step("verify");
       const verified = await this.#verify();
+      keeper.confirm();
       // From here on each channel has its two peers and nobody else.
       this.#fds.close();
-      this.#step("continue");
-      return await this.#continue(verified);
+      return await this.#continue(verified, keeper);
     } catch (error) {
       this.#kernelLog.close();
+      keeper?.close();
       throw error;
     } finally {
       this.#fds.close();
@@ -137,25 +126,17 @@ class Launch {
     this.#request.onStep?.(step);
   }
 
-  /** Connects the far end of a process's serial socket: the line of a serial port, else the console. */
-  #connectSerial(id: string, fd: number): void {
-    const { serialLog, serialLines } = this.#prepared.files;
-    const line = serialLines.get(id);
-    const files = line === undefined ? [serialLog] : filesOfLine(line);
-    const sink: ConsoleSink | null = serialLog === null ? this.#request.stdio : { kind: "file", fd: serialLog.fd };
-    if (line !== undefined) connectLine(this.#fds.handOver(fd), line);
-    else connectSerial(this.#fds.handOver(fd), sink);
-    for (const file of files) if (file !== null) this.#takenOver.add(file.fd);
-  }
-
   async #prepare(): Promise<void> {
     const { plan, inventories } = this.#prepared;
     const { directories } = this.#request;
     logEvent(directories, { event: "launch", vm: plan.vm, accel: plan.machine.accel });
+    this.#step("build-roots");
     for (const inventory of inventories.values()) await prepareRoot(directories.cache, inventory);
+    this.#step("make-group");
     if (plan.cgroup !== null) claimCgroup(this.#run, plan.cgroup);
+    this.#step("open-channels");
     for (const process of plan.processes) this.#manifests.set(process.id, this.#fds.make(process));
-    keepEvidence(this.#run, { plan, manifests: this.#manifests, inventories });
+    keepEvidence(this.#run, { plan, spec: this.#request.spec, manifests: this.#manifests, inventories });
   }
 
   /** Side by side. */
@@ -176,27 +157,26 @@ class Launch {
     const fds = this.#manifestOf(plan);
     const filter = filters.get(plan.role);
     if (filter === undefined) throw new Error(`no filter was compiled for role ${plan.role}`);
-    const confined = await startProcess({
+    const { alterSpawn, onLogLine } = this.#request;
+    const process = await startMachineProcess({ run: this.#run, made: this.#fds, feed: this.#feed, onLogLine }, fds, {
       plan,
-      manifest: new Map(fds.held.map((held) => [held.plan.fd, held.fd as number])),
       filter,
       bootFiles: plan.id === VMM_ID ? bootFilesOf(files) : [],
       session,
-      ...(this.#request.alterSpawn === undefined ? {} : { alterSpawn: this.#request.alterSpawn }),
+      ...(alterSpawn === undefined ? {} : { alterSpawn }),
     });
-    const identity = identifyProcess(confined.pid);
-    if (identity !== null) {
-      this.#run.update({
-        processes: [...this.#run.record.processes, { id: plan.id, role: plan.role, session: session.id, ...identity }],
-      });
-    }
-    this.#processes.set(plan.id, {
-      confined,
-      monitor: new QmpClient(this.#fds.handOver(fds.monitor), plan.id),
-      log: new ProcessLog(this.#fds.handOver(fds.log), (line) => this.#request.onLogLine(plan.id, line)),
-      channelInode: channelInodeOf(plan, fds),
-    });
-    if (fds.serial !== null) this.#connectSerial(plan.id, fds.serial);
+    this.#processes.set(plan.id, process);
+    if (fds.serial === null) return;
+    const onward = { stdio: this.#request.stdio, feed: this.#feed };
+    const taken = connectSerialEnd({ id: plan.id, fd: this.#fds.handOver(fds.serial) }, files, onward);
+    for (const { fd } of taken) this.#takenOver.add(fd);
+  }
+
+  #keep(): Keeper {
+    const { vm } = this.#run.record;
+    const keeper = Keeper.start(vm, { directory: this.#run.directory }, keptFds(this.#manifests));
+    this.#run.update({ keeper: keeper.identity });
+    return keeper;
   }
 
   async #verify(): Promise<Inspection> {
@@ -214,12 +194,17 @@ class Launch {
     return { schemaVersion: 1, vm: plan.vm, state: "starting", launcher: null, ...describeReading(reading, started) };
   }
 
-  async #continue(verified: Inspection): Promise<RunningMachine> {
+  async #continue(verified: Inspection, keeper: Keeper): Promise<RunningMachine> {
     const { plan, launcherFilter } = this.#prepared;
-    const { directories } = this.#request;
-    const held = { run: this.#run, processes: this.#processes, kernelLog: this.#kernelLog };
-    const machine = new RunningMachine({ plan, verified, directories, launcherFilter, ...held });
+    const { directories, spec, onLogLine, onCleanupStep } = this.#request;
+    const parts = { run: this.#run, processes: this.#processes, keeper };
+    const hook = onCleanupStep === undefined ? {} : { onCleanupStep };
+    const kernelLog = this.#kernelLog;
+    const machine = new RunningMachine({ ...parts, ...hook, plan, verified, directories, kernelLog, launcherFilter });
     try {
+      this.#step("listen");
+      openControl({ ...parts, machine, feed: this.#feed, spec, planning: this.#request, onLogLine });
+      this.#step("continue");
       await this.#processOf(VMM_ID).monitor.execute("cont");
       this.#run.update({ state: "running" });
       logEvent(directories, { event: "running", vm: plan.vm });

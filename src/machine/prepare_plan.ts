@@ -1,20 +1,12 @@
-import { fileURLToPath } from "node:url";
 import { PolicyError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
-import { type Identity, IMAGE_JUDGE_ROLE, imageLayers, type LauncherInputs, type LaunchPlan, planLaunch } from "../plan/index.js";
+import { type Identity, IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan, planLaunch } from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
 import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
-import { type Directories, readUidUse, releaseUids, reserveUid } from "../state/index.js";
+import { type Directories, drawUid, readUidUse, reserveUid } from "../state/index.js";
 import { judgeImages } from "./judge_images.js";
-import {
-  type CompiledRole,
-  compileRole,
-  type PolicyFolder,
-  type ResolvedRole,
-  readPolicyFolder,
-  resolveImageJudge,
-  resolveRole,
-} from "./resolved_role.js";
+import { resolveLauncher } from "./prepare_launcher.js";
+import { type PolicyFolder, type ResolvedRole, readPolicyFolder, resolveImageJudge, resolveRole } from "./resolved_role.js";
 import { closeTenantFiles, makeSerialLogs, openTenantFiles, type TenantFiles } from "./tenant_files.js";
 
 export interface PlanRequest {
@@ -39,14 +31,11 @@ export interface PreparedPlan {
   readonly launcherFilter: Buffer;
 }
 
-/** The role whose policy says what a launcher calls while it supervises; it has no process of its own in a plan. */
-const LAUNCHER_ROLE = "launcher";
-/** The package, from dist/src/machine/: Node loads modules of it when they are first needed. */
-const INSTALLATION = fileURLToPath(new URL("../../..", import.meta.url));
+type OnReserved = (uids: readonly number[]) => void;
 
 export interface PrepareOptions {
-  /** Records the uids before anything else can fail. */
-  readonly onReserved: (uids: readonly number[]) => void;
+  /** Records the uids before anything else can fail; null: nothing is reserved, and the uids of the plan are only drawn. */
+  readonly onReserved: OnReserved | null;
   /** For a launch: nobody else may write what this VM uses. */
   readonly claimsFiles: boolean;
 }
@@ -61,7 +50,7 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
   const facts = probeHost({ skipKvm: spec.machine.accel === "tcg" });
   const folder = readPolicyFolder(request.policyFolder);
   const roles = await resolveRoles(request, folder);
-  const launcher = await compileRole(request, LAUNCHER_ROLE, folder);
+  const launcher = await resolveLauncher(request, folder);
   const filesRequest = { spec, hostConfig, claimIn: options.claimsFiles ? directories : null };
   const files = openTenantFiles(filesRequest);
   try {
@@ -74,7 +63,7 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
       identities,
       images: new Map([...files.images].map(([id, file]) => [id, file.facts])),
       bootFiles: files.kernel === null ? null : { kernel: files.kernel.facts.path, initrd: files.initrd?.facts.path ?? null },
-      launcher: launcherInputs(request, launcher),
+      launcher: launcher.inputs,
       rootsDirectory: rootsDirectory(directories.cache),
     });
     const judge = roles.get(IMAGE_JUDGE_ROLE);
@@ -85,7 +74,7 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
       files: makeSerialLogs(filesRequest, files),
       filters: new Map([...roles].map(([role, known]) => [role, known.filter])),
       inventories: new Map([...roles].map(([role, known]) => [role, known.inputs.inventory])),
-      launcherFilter: Buffer.from(launcher.filter.base64, "base64"),
+      launcherFilter: launcher.filter,
     };
   } catch (error) {
     closeTenantFiles(files);
@@ -93,25 +82,11 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
   }
 }
 
-/** A plan to look at: its uids are given back, its files closed. */
+/** A plan to look at: its uids are drawn as a launch's would be, and stay free; its files are closed. */
 export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
-  let reserved: readonly number[] = [];
-  try {
-    const onReserved = (uids: readonly number[]) => {
-      reserved = uids;
-    };
-    const prepared = await preparePlan(request, { onReserved, claimsFiles: false });
-    closeTenantFiles(prepared.files);
-    return prepared.plan;
-  } finally {
-    releaseUids(request.directories, reserved);
-  }
-}
-
-function launcherInputs({ directories }: PlanRequest, { policy, filter }: CompiledRole): LauncherInputs {
-  const { run, log, cache } = directories;
-  const { base64: _, ...facts } = filter;
-  return { policy, filter: facts, places: { run, log, cache, installation: INSTALLATION } };
+  const prepared = await preparePlan(request, { onReserved: null, claimsFiles: false });
+  closeTenantFiles(prepared.files);
+  return prepared.plan;
 }
 
 async function resolveRoles(request: PlanRequest, folder: PolicyFolder): Promise<Map<string, ResolvedRole>> {
@@ -150,14 +125,18 @@ async function requireModels({ spec, policyFolder }: PlanRequest, roles: Readonl
   }
 }
 
-function drawIdentities(request: PlanRequest, onReserved: (uids: readonly number[]) => void): Map<string, Identity> {
-  const use = readUidUse();
+function drawIdentities(request: PlanRequest, onReserved: OnReserved | null): Map<string, Identity> {
+  const owner = { vm: request.spec.name, use: readUidUse() };
+  const { uids: range } = request.hostConfig;
   const uids: number[] = [];
   const identities = new Map<string, Identity>();
   for (const id of [...request.spec.devices.map((device) => device.id), VMM_ID]) {
-    const uid = reserveUid(request.directories, request.hostConfig.uids, { vm: request.spec.name, use });
+    const uid =
+      onReserved === null
+        ? drawUid(range, owner, (drawn) => !uids.includes(drawn))
+        : reserveUid(request.directories, range, owner);
     uids.push(uid);
-    onReserved([...uids]);
+    onReserved?.([...uids]);
     identities.set(id, { uid, gid: uid });
   }
   return identities;

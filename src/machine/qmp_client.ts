@@ -1,5 +1,7 @@
+import { randomInt } from "node:crypto";
 import { Socket } from "node:net";
 import { MachineError } from "../errors/index.js";
+import { addon } from "../kernel/index.js";
 import { LINE_BYTES_MAX, parseMessage } from "./qmp_message.js";
 
 /** An event that QEMU sent of its own accord. Untrusted: a process that was taken over writes what it likes. */
@@ -10,6 +12,12 @@ export interface QmpEvent {
 
 /** Longest wait for the answer to a command, in ms, unless the caller says otherwise. */
 const COMMAND_DEADLINE_MS = 10_000;
+
+/** Ids of a resumed client: far from those that its predecessor can have reached, and exact in JSON. */
+const RESUMED_ID_MIN = 2 ** 32;
+const RESUMED_ID_MAX = 2 ** 40;
+
+type Arguments = Readonly<Record<string, unknown>>;
 
 interface Pending {
   readonly command: string;
@@ -24,6 +32,7 @@ interface Pending {
  */
 export class QmpClient {
   readonly #name: string;
+  readonly #fd: number;
   readonly #socket: Socket;
   readonly #pending = new Map<number, Pending>();
   readonly #listeners: ((event: QmpEvent) => void)[] = [];
@@ -33,11 +42,13 @@ export class QmpClient {
   #chunks: Buffer[] = [];
   #bufferedBytes = 0;
   #nextId = 1;
+  #resuming = false;
   #failure: MachineError | undefined;
 
   /** Takes the fd over. `name` is the process's id, for messages. */
   constructor(fd: number, name: string) {
     this.#name = name;
+    this.#fd = fd;
     this.#socket = new Socket({ fd });
     this.#greeting = new Promise((resolve, reject) => {
       this.#greet = resolve;
@@ -61,22 +72,50 @@ export class QmpClient {
     await this.execute("qmp_capabilities", undefined, deadlineMs);
   }
 
+  /**
+   * Takes over a monitor that a dead client had opened. What that one left half-sent is cut off, and what QEMU had half-sent
+   * to it is skipped, up to the answer to a command of ours. Resolves with the answer to query-status.
+   */
+  async resume(deadlineMs = COMMAND_DEADLINE_MS): Promise<unknown> {
+    this.#resuming = true;
+    // Answers to the dead client's commands are still to come, under its ids, which begin with 1.
+    this.#nextId = randomInt(RESUMED_ID_MIN, RESUMED_ID_MAX);
+    // "Forcing the JSON parser into known-good state": docs/interop/qmp-spec of QEMU.
+    this.#socket.write(Buffer.from([0xff, 0x0a]));
+    const status = await this.execute("query-status", undefined, deadlineMs);
+    this.#resuming = false;
+    return status;
+  }
+
+  /** Gives QEMU a file descriptor under a name, for a later command's `fd`. The caller keeps its own. */
+  passFd(name: string, fd: number): Promise<unknown> {
+    return this.#send("getfd", { fdname: name }, COMMAND_DEADLINE_MS, (line) => {
+      // Past the stream: nothing else of ours is under way, for it would have been written at once.
+      if (this.#socket.writableLength > 0) throw this.#error("qmp-busy", "QEMU does not read its monitor");
+      addon.sendFd({ socketFd: this.#fd, data: line, fd });
+    });
+  }
+
   onEvent(listener: (event: QmpEvent) => void): void {
     this.#listeners.push(listener);
   }
 
   /** Runs one command; resolves with its `return` value. */
-  execute(command: string, args?: Readonly<Record<string, unknown>>, deadlineMs = COMMAND_DEADLINE_MS): Promise<unknown> {
+  execute(command: string, args?: Arguments, deadlineMs = COMMAND_DEADLINE_MS): Promise<unknown> {
+    return this.#send(command, args, deadlineMs, (line) => void this.#socket.write(line));
+  }
+
+  #send(command: string, args: Arguments | undefined, deadlineMs: number, write: (line: string) => void): Promise<unknown> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const id = this.#nextId;
     this.#nextId += 1;
     return new Promise((resolve, reject) => {
+      write(`${JSON.stringify({ execute: command, ...(args === undefined ? {} : { arguments: args }), id })}\n`);
       const timer = setTimeout(() => {
         this.#pending.delete(id);
         reject(this.#error("qmp-silent", `no answer to ${command} within ${deadlineMs} ms`));
       }, deadlineMs);
       this.#pending.set(id, { command, resolve, reject, timer });
-      this.#socket.write(`${JSON.stringify({ execute: command, ...(args === undefined ? {} : { arguments: args }), id })}\n`);
     });
   }
 
@@ -121,8 +160,9 @@ export class QmpClient {
   #handleLine(line: string): void {
     if (line.trim() === "") return;
     const message = parseMessage(line);
-    if (typeof message === "string") this.#fail("qmp-garbled", message);
-    else this.#dispatch(message);
+    if (typeof message !== "string") this.#dispatch(message);
+    // The rest of a line that the dead client had begun to read.
+    else if (!this.#resuming) this.#fail("qmp-garbled", message);
   }
 
   #dispatch(message: Record<string, unknown>): void {

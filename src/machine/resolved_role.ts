@@ -37,7 +37,11 @@ export async function resolveRole(request: PlanRequest, role: string, folder: Po
 }
 
 /** The rooms that read policies and compile filters are loaded only when these files have not been seen before. */
-export async function compileRole(request: PlanRequest, role: string, folder: PolicyFolder): Promise<CompiledRole> {
+export async function compileRole(
+  request: Pick<PlanRequest, "directories" | "policyFolder">,
+  role: string,
+  folder: PolicyFolder,
+): Promise<CompiledRole> {
   const store = new ContentCache(request.directories.cache);
   const content = JSON.stringify([role, findLibseccomp().identity, folder]);
   const kept = store.get("role", content) as CompiledRole | undefined;

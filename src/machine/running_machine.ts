@@ -3,11 +3,12 @@ import type { ExitStatus } from "../kernel/index.js";
 import type { LaunchPlan } from "../plan/index.js";
 import { VMM_ID, type WatchdogAction } from "../spec/index.js";
 import { type Directories, logEvent, type OwnedRun } from "../state/index.js";
-import { dismantle } from "./cleanup.js";
+import { type CleanupStep, dismantle } from "./cleanup.js";
 import { explainDeath } from "./death_cause.js";
 import { type Ending, endingOfDeath, endingOfExpiry, endingOfHang } from "./ending.js";
 import { type Hang, HangWatch } from "./hang_watch.js";
 import type { Inspection } from "./inspect.js";
+import type { Keeper } from "./keeper.js";
 import type { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 import { actOnExpiry, onExpiry } from "./watchdog.js";
@@ -28,8 +29,12 @@ interface MachineParts {
   readonly processes: ReadonlyMap<string, MachineProcess>;
   /** Closed with the machine. */
   readonly kernelLog: KernelLog;
+  /** Likewise. */
+  readonly keeper: Keeper;
   /** The array of struct sock_filter that the plan's `launcher` names. */
   readonly launcherFilter: Buffer;
+  /** Gets the name of each step of the final cleanup as it begins. */
+  readonly onCleanupStep?: (step: CleanupStep) => void;
 }
 
 /** A VM whose guest runs. Supervises until its end, then leaves nothing behind. */
@@ -217,10 +222,12 @@ export class RunningMachine {
     await Promise.all(this.#judgements);
     for (const process of this.#parts.processes.values()) process.monitor.close();
     this.#parts.kernelLog.close();
+    this.#parts.keeper.close();
     const judged = this.#intrusion ?? ending;
     const { process, reason, detail, exitCode } = judged;
-    logEvent(this.#parts.directories, { event: "end", vm: this.plan.vm, process, reason, detail, exitCode });
-    await dismantle(this.#parts.directories, this.#parts.run);
+    const { directories, run, onCleanupStep } = this.#parts;
+    logEvent(directories, { event: "end", vm: this.plan.vm, process, reason, detail, exitCode });
+    await dismantle(directories, run, onCleanupStep === undefined ? {} : { onStep: onCleanupStep });
     return judged;
   }
 }

@@ -23,12 +23,14 @@ export interface StreamSink {
 }
 
 /**
- * Carries bytes between a process's serial socket and a sink, both ways, until the process closes its end. Without a sink they are
- * dropped: QEMU closes its own end of a console whose peer is gone, and then is not what its plan says.
+ * Carries bytes between a process's serial socket and a sink, both ways, until the process closes its end; `onOutput` sees
+ * what the guest writes as well. Without a sink they are dropped: QEMU closes its own end of a console whose peer is gone,
+ * and then is not what its plan says.
  */
-export function connectSerial(fd: number, sink: ConsoleSink | null): Socket {
+export function connectSerial(fd: number, sink: ConsoleSink | null, onOutput: (chunk: Buffer) => void = () => {}): Socket {
   const socket = new Socket({ fd });
-  socket.on("data", writerTo(sink));
+  socket.on("data", onOutput);
+  if (sink !== null) socket.on("data", sink.kind === "file" ? fileWriter(sink.fd) : streamWriter(sink));
   limitReadRate(socket, BYTES_PER_SECOND_MAX, () => {});
   const input = sink?.kind === "stream" ? sink.input : null;
   const forward = (chunk: Buffer): void => void socket.write(chunk);
@@ -42,11 +44,6 @@ export function connectSerial(fd: number, sink: ConsoleSink | null): Socket {
     input?.pause();
   });
   return socket;
-}
-
-function writerTo(sink: ConsoleSink | null): (chunk: Buffer) => void {
-  if (sink === null) return () => {};
-  return sink.kind === "file" ? fileWriter(sink.fd) : streamWriter(sink);
 }
 
 function streamWriter(sink: StreamSink): (chunk: Buffer) => void {

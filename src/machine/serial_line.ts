@@ -1,7 +1,8 @@
 import { Socket } from "node:net";
-import type { SerialLineSpec } from "../spec/index.js";
+import { type SerialLineSpec, VMM_ID, type VmSpec } from "../spec/index.js";
+import type { Feed } from "./feed.js";
 import type { FileRequest, OpenedFile } from "./image.js";
-import { connectSerial } from "./serial_console.js";
+import { type ConsoleSink, connectSerial, type StreamSink } from "./serial_console.js";
 
 /** The far end of a serial port that a device process emulates, open. */
 export type SerialLine =
@@ -29,12 +30,61 @@ export function joinLine(fileOf: (end: LineEnd["end"]) => OpenedFile | undefined
   return input === undefined || output === undefined ? null : { kind: "pipe", input, output };
 }
 
+/** What the VM file says that serial consoles and lines lead to, open. */
+export interface SerialFiles {
+  readonly serialLog: OpenedFile | null;
+  /** By device id, of those that are serial ports. */
+  readonly serialLines: ReadonlyMap<string, SerialLine>;
+}
+
+/** Opens all that serial consoles and lines lead to. */
+export function openSerialFiles(
+  spec: Pick<VmSpec, "console" | "devices">,
+  open: (path: string, access: FileRequest["access"]) => OpenedFile,
+): SerialFiles {
+  const { serial } = spec.console;
+  const serialLog = serial.kind === "file" ? open(serial.file, "append") : null;
+  const serialLines = new Map<string, SerialLine>();
+  for (const { id, serial: line } of spec.devices) {
+    if (line === null) continue;
+    const ends = new Map(endsOfLine(line).map(({ end, path, access }) => [end, open(path, access)]));
+    const joined = joinLine((end) => ends.get(end));
+    if (joined !== null) serialLines.set(id, joined);
+  }
+  return { serialLog, serialLines };
+}
+
 export function filesOfLine(line: SerialLine): readonly OpenedFile[] {
   return line.kind === "file" ? [line.log] : [line.input, line.output];
 }
 
+export function serialFilesOf({ serialLog, serialLines }: SerialFiles): OpenedFile[] {
+  return [...(serialLog === null ? [] : [serialLog]), ...[...serialLines.values()].flatMap(filesOfLine)];
+}
+
+/**
+ * Connects the launcher's end of a process's serial socket: to the line of a serial port, else to the console, which those who
+ * follow the VM see too. `stdio`: where the console goes when it has no file; null: to them alone. Returns the files that it
+ * took over.
+ */
+export function connectSerialEnd(
+  end: { readonly id: string; readonly fd: number },
+  { serialLog, serialLines }: SerialFiles,
+  onward: { readonly stdio: StreamSink | null; readonly feed: Feed },
+): readonly OpenedFile[] {
+  const line = serialLines.get(end.id);
+  if (line !== undefined) {
+    connectLine(end.fd, line);
+    return filesOfLine(line);
+  }
+  if (end.id !== VMM_ID) throw new Error(`the serial port of ${end.id} leads nowhere`);
+  const sink: ConsoleSink | null = serialLog === null ? onward.stdio : { kind: "file", fd: serialLog.fd };
+  connectSerial(end.fd, sink, (bytes) => onward.feed.publish({ kind: "console", bytes }));
+  return serialLog === null ? [] : [serialLog];
+}
+
 /** Carries bytes between the device's serial socket and its line, both of which it takes over. */
-export function connectLine(fd: number, line: SerialLine): void {
+function connectLine(fd: number, line: SerialLine): void {
   if (line.kind === "file") {
     connectSerial(fd, { kind: "file", fd: line.log.fd });
     return;

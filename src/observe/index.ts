@@ -2,7 +2,7 @@ export { type ObservedActivity, observeActivity } from "./activity.js";
 export { type LoadedFilters, observeFilters } from "./filters.js";
 export { findInCgroup, findInPidNamespaces, listPids, listThreads, pidNamespaceOf } from "./find_processes.js";
 export { type ObservedLimit, parseLimits } from "./limits.js";
-export { type ObservedMount, parseMountinfo } from "./mount.js";
+export { mountRootsOf, type ObservedMount, parseMountinfo } from "./mount.js";
 export { NAMESPACE_FILES, type NamespaceKind } from "./namespaces.js";
 export { type ObservedFd, observeFds } from "./open_fd.js";
 export { type ObservedProcess, observeOwnNamespaces, observeProcess } from "./process.js";

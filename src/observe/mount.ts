@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+import { isGone } from "./process_directory.js";
+
 /** One line of /proc/PID/mountinfo: proc_pid_mountinfo(5). */
 export interface ObservedMount {
   readonly target: string;
@@ -27,4 +30,15 @@ export function parseMountinfo(text: string): ObservedMount[] {
         options: (fields[5] ?? "").split(",").sort(),
       };
     });
+}
+
+/** What each mount of a process shows of its file system; empty when the process ended. */
+export function mountRootsOf(pid: number): string[] {
+  try {
+    return parseMountinfo(readFileSync(`/proc/${pid}/mountinfo`, "utf8")).map((mount) => mount.root);
+  } catch (error) {
+    // EINVAL: the kernel's answer for a zombie, which has no mount namespace any more.
+    if (isGone(error) || (error as NodeJS.ErrnoException).code === "EINVAL") return [];
+    throw error;
+  }
 }

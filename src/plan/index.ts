@@ -18,6 +18,7 @@ export type {
   SeccompPlan,
   VmCgroupPlan,
 } from "./launch_plan.js";
+export { planLauncher } from "./launcher.js";
 export { judgeLayers } from "./layers.js";
 export { CGROUP_DIRECTORY } from "./limits.js";
 export { IMAGE_JUDGE_ROLE, JUDGE_FDS } from "./plan_image_judges.js";

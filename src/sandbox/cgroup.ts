@@ -67,13 +67,12 @@ export function killCgroup(path: string): void {
 const REMOVE_DEADLINE_MS = 5000;
 const REMOVE_RETRY_MS = 5;
 
-/** Removes a group and its leaves. Waits while killed processes leave it; throws SandboxError when they do not. */
-export async function removeCgroup(path: string): Promise<void> {
-  const deadline = Date.now() + REMOVE_DEADLINE_MS;
+/** Removes a group and all below it. Waits `patienceMs` while killed processes leave it; throws SandboxError when they do not. */
+export async function removeCgroup(path: string, patienceMs = REMOVE_DEADLINE_MS): Promise<void> {
+  const deadline = Date.now() + patienceMs;
   for (;;) {
     try {
-      for (const leaf of childGroups(path)) rmdirSync(`${path}/${leaf}`);
-      rmdirSync(path);
+      removeTree(path);
       return;
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
@@ -82,6 +81,11 @@ export async function removeCgroup(path: string): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, REMOVE_RETRY_MS));
   }
+}
+
+function removeTree(path: string): void {
+  for (const child of childGroups(path)) removeTree(`${path}/${child}`);
+  rmdirSync(path);
 }
 
 function childGroups(path: string): string[] {

@@ -72,6 +72,6 @@ function unconfined(operations: readonly ChildOperation[], result: ConfineResult
     tried: `Cannot confine the launcher: step ${what} in thread ${result.tid}`,
     subject: "launcher",
     answer,
-    remedy: "The VM was ended. `bulkhead run --keep-privileges` runs it without this layer.",
+    remedy: "Run `bulkhead doctor`; with --keep-privileges a VM is supervised without this layer.",
   });
 }

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { constants, lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync } from "node:fs";
 import { chmod, copyFile, mkdir, mkdtemp, open, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SandboxError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
-import { answerOf } from "../kernel/index.js";
+import { addon, answerOf } from "../kernel/index.js";
 
 /** Mount points that every private root has, used or not: a content-addressed root serves all launches. */
 const MOUNT_POINTS = ["/dev", "/boot"] as const;
@@ -26,9 +26,13 @@ export async function prepareRoot(cacheDirectory: string, inventory: ProgramInve
   if (differences.length === 0) return path;
   try {
     await mkdir(rootsDirectory(cacheDirectory), { recursive: true, mode: 0o700 });
-    const building = await mkdtemp(`${rootsDirectory(cacheDirectory)}/.building-`);
-    await fillRoot(building, inventory);
-    await moveIntoPlace(building, path, inventory);
+    const building = await startBuilding(rootsDirectory(cacheDirectory));
+    try {
+      await fillRoot(building.path, inventory);
+      await moveIntoPlace(building.path, path, inventory);
+    } finally {
+      closeSync(building.lockFd);
+    }
   } catch (cause) {
     throw new SandboxError({
       code: "root-unbuildable",
@@ -40,6 +44,56 @@ export async function prepareRoot(cacheDirectory: string, inventory: ProgramInve
     });
   }
   return path;
+}
+
+/** Begins the name of a root that is not whole yet, or not any more. */
+const BUILDING_PREFIX = ".building-";
+
+/** A directory to build in, locked for as long as its builder lives: what is not locked was left by one that died. */
+async function startBuilding(directory: string): Promise<{ path: string; lockFd: number }> {
+  for (;;) {
+    const path = await mkdtemp(`${directory}/${BUILDING_PREFIX}`);
+    const lockFd = lockDirectory(path);
+    if (lockFd !== null) return { path, lockFd };
+  }
+}
+
+/** null when somebody else holds the lock, or removed the directory before it was taken. */
+function lockDirectory(path: string): number | null {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+  if (addon.tryLock({ fd }) && lstatSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) return fd;
+  closeSync(fd);
+  return null;
+}
+
+/**
+ * Removes roots that nobody is building any more, and complete ones that `isWanted` does not want. Returns their names. A root
+ * is moved aside first, so that a launch never meets half of one.
+ */
+export async function removeUnwantedRoots(cacheDirectory: string, isWanted: (name: string) => boolean): Promise<string[]> {
+  const directory = rootsDirectory(cacheDirectory);
+  const removed: string[] = [];
+  for (const name of existsSync(directory) ? readdirSync(directory) : []) {
+    const path = `${directory}/${name}`;
+    if (!name.startsWith(BUILDING_PREFIX) && isWanted(name)) continue;
+    const lockFd = lockDirectory(path);
+    if (lockFd === null) continue;
+    try {
+      const aside = name.startsWith(BUILDING_PREFIX) ? path : `${directory}/${BUILDING_PREFIX}${name}`;
+      if (aside !== path) await rename(path, aside);
+      await rm(aside, { recursive: true, force: true });
+      removed.push(name);
+    } finally {
+      closeSync(lockFd);
+    }
+  }
+  return removed;
 }
 
 async function fillRoot(root: string, inventory: ProgramInventory): Promise<void> {

@@ -56,7 +56,7 @@ export async function startProcess(request: StartRequest): Promise<ConfinedProce
     const spawn = request.alterSpawn?.(plan.id, planned) ?? planned;
     const result = await addon.spawnConfined(spawn);
     if (result.failed) throw spawnFailure(plan, spawn.operations, result);
-    return confinedProcess(request, result);
+    return watchProcess(plan, { pid: result.pid, pidfd: result.pidfd, session: request.session.id });
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
     throw new SandboxError({
@@ -113,17 +113,29 @@ function prepareSpawn(request: StartRequest, resources: ChildResources): SpawnRe
   };
 }
 
-function confinedProcess(request: StartRequest, result: SpawnResult): ConfinedProcess {
+/** A process that runs, by its pidfd, which is taken over. */
+export interface WatchedProcess {
+  readonly pid: number;
+  readonly pidfd: number;
+  /** Number of its session. */
+  readonly session: number;
+}
+
+/**
+ * A process that runs already. The kernel tells only a parent how a process ended: for one that another launcher started,
+ * `ended` gives neither code nor signal.
+ */
+export function watchProcess(plan: ProcessPlan, { pid, pidfd, session }: WatchedProcess): ConfinedProcess {
   let live = true;
-  const ended = addon.waitExit({ pidfd: result.pidfd, keepAlive: true }).then((status) => {
+  const ended = addon.waitExit({ pidfd, keepAlive: true }).then((status) => {
     live = false;
-    closeSync(result.pidfd);
+    closeSync(pidfd);
     return status;
   });
   const signal = (number: number): void => {
-    if (live) addon.sendSignal({ pidfd: result.pidfd, signal: number });
+    if (live) addon.sendSignal({ pidfd, signal: number });
   };
-  return { plan: request.plan, pid: result.pid, session: request.session.id, ended, signal, kill: () => signal(9) };
+  return { plan, pid, session, ended, signal, kill: () => signal(9) };
 }
 
 function errorName(error: number): string {

@@ -21,8 +21,10 @@ export type MachineEvent =
   | OfProcess<"pause">
   /** A guest's watchdog expired in its process; `action` is what QEMU says that it calls for. */
   | (OfProcess<"watchdog"> & { readonly action: string })
-  /** A supervisor took the VM over from one that died. */
-  | Named<"attach">
+  /** A supervisor took the VM over from one that died; in how many ways the VM then differed from its plan. */
+  | (Named<"adopted"> & { readonly differences: number })
+  /** Somebody connected to the control socket who may not: its uid, null for one who hung up before it was known. */
+  | (Named<"control-refused"> & { readonly uid: number | null })
   | OfProcess<"device-added">
   | OfProcess<"device-removed">
   /** An orderly stop was asked for. */
@@ -66,7 +68,8 @@ export const EVENT_PRIORITY: Readonly<Record<EventName, 2 | 4 | 6>> = {
   death: 4,
   pause: 4,
   watchdog: 4,
-  attach: 6,
+  adopted: 6,
+  "control-refused": 4,
   "device-added": 6,
   "device-removed": 6,
   stop: 6,

@@ -7,18 +7,31 @@ import { sendToJournal } from "./journal.js";
 /** The log is put aside as `events.jsonl.1` when it has this many bytes: a guest that provokes events must not fill the disk. */
 export const LOG_BYTES_MAX = 16 * 1024 * 1024;
 
+/** An event with the moment at which it was logged, ISO 8601. */
+export type LoggedEvent = { readonly time: string } & MachineEvent;
+
+const watchers = new Set<(event: LoggedEvent) => void>();
+
+/** Gets every event that this process logs, after it was written; the result ends that. */
+export function watchEvents(watcher: (event: LoggedEvent) => void): () => void {
+  watchers.add(watcher);
+  return () => void watchers.delete(watcher);
+}
+
 /**
- * Appends one JSON line to the log that outlives the VM, and tells journald where it listens. A full disk or a busy journal
- * must not end a VM: what cannot be written is dropped.
+ * Appends one JSON line to the log that outlives the VM, tells journald where it listens, and whoever watches. A full disk or
+ * a busy journal must not end a VM: what cannot be written is dropped.
  */
 export function logEvent(directories: Directories, event: MachineEvent): void {
-  const line = `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`;
+  const dated: LoggedEvent = { time: new Date().toISOString(), ...event };
+  const line = `${JSON.stringify(dated)}\n`;
   try {
     append(`${directories.log}/events.jsonl`, line);
   } catch {
     // Said in the doc comment.
   }
   sendToJournal(directories.journal, event);
+  for (const watcher of watchers) watcher(dated);
 }
 
 function append(path: string, line: string): void {

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { StateError } from "../errors/index.js";
 import type { Directories } from "./directories.js";
 
@@ -98,18 +98,29 @@ export function reserveUid(
 ): number {
   const directory = `${directories.run}/uids`;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return drawUid(range, owner, (uid) => {
+    try {
+      writeFileSync(`${directory}/${uid}`, owner.vm, { flag: "wx", mode: 0o600 });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      return false;
+    }
+  });
+}
+
+/** Draws uids of the range that nobody on this host holds until `take` accepts one. Throws StateError "uids-exhausted". */
+export function drawUid(
+  range: UidRange,
+  owner: { readonly vm: string; readonly use: UidUse },
+  take: (uid: number) => boolean,
+): number {
   const free = withoutRanges(range, owner.use.delegated);
   const count = free.reduce((sum, part) => sum + part.last - part.first + 1, 0);
   if (count === 0) throw exhausted(range, owner.vm, "all of them are delegated to others in /etc/subuid or /etc/subgid");
   for (let draw = 0; draw < DRAWS_MAX; draw += 1) {
     const uid = memberOf(free, randomInt(count));
-    if (owner.use.used.has(uid)) continue;
-    try {
-      writeFileSync(`${directory}/${uid}`, owner.vm, { flag: "wx", mode: 0o600 });
-      return uid;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
+    if (!owner.use.used.has(uid) && take(uid)) return uid;
   }
   throw exhausted(range, owner.vm, `${DRAWS_MAX} uids drawn at random were all taken`);
 }
@@ -165,6 +176,24 @@ export function reservedUids(directories: Directories, vm: string): number[] {
   return unlessGone(() => readdirSync(directory), [])
     .filter((uid) => unlessGone(() => readFileSync(`${directory}/${uid}`, "utf8"), null) === vm)
     .map(Number);
+}
+
+/** Names of VMs that hold uids. */
+export function reservingVms(directories: Directories): string[] {
+  const directory = `${directories.run}/uids`;
+  const owners = unlessGone(() => readdirSync(directory), []).map((uid) =>
+    unlessGone(() => readFileSync(`${directory}/${uid}`, "utf8"), ""),
+  );
+  return [...new Set(owners)].filter((vm) => vm !== "");
+}
+
+/** Removes reservations without an owner: their launchers died between making the file and writing the VM's name into it. */
+export function removeUnwrittenReservations(directories: Directories, ageMs: number): void {
+  const directory = `${directories.run}/uids`;
+  for (const uid of unlessGone(() => readdirSync(directory), [])) {
+    const facts = statSync(`${directory}/${uid}`, { throwIfNoEntry: false });
+    if (facts?.size === 0 && Date.now() - facts.mtimeMs >= ageMs) releaseUids(directories, [Number(uid)]);
+  }
 }
 
 /** Other launchers release their uids at any moment. */

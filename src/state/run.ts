@@ -1,13 +1,17 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { closeSync, readdirSync } from "node:fs";
 import { StateError } from "../errors/index.js";
-import { addon } from "../kernel/index.js";
 import { bootId } from "./boot_id.js";
 import type { Directories } from "./directories.js";
 import { identifyProcess, isAlive } from "./process_identity.js";
-import { type RecordedProcess, type RunRecord, type RunState, readRecord, writeRecord } from "./run_record.js";
+import { lockRun, lockWhenSettled, removeRun } from "./run_lock.js";
+import { type RecordedProcess, type RunRecord, type RunState, readRecord, recordOfDamaged, writeRecord } from "./run_record.js";
 
-/** `running` and so on while the launcher lives; `orphaned` when it died and processes serve on; `dead` when nothing is left. */
-export type ObservedState = RunState | "orphaned" | "dead";
+/**
+ * `running` and so on while the launcher lives. When it died: `orphaned` when the guest had run and processes serve on, `dead`
+ * when nothing is left, or nothing but processes of a launch that had not come as far as the guest. `damaged`: the record
+ * cannot be read, and so says nothing about launcher or processes.
+ */
+export type ObservedState = RunState | "orphaned" | "dead" | "damaged";
 
 /** One VM on record, as anyone may read it. */
 export interface KnownRun {
@@ -17,11 +21,13 @@ export interface KnownRun {
   readonly processes: readonly RecordedProcess[];
 }
 
-function runsDirectory(directories: Directories): string {
+/** Where the run directories stand. */
+export function runsDirectory(directories: Directories): string {
   return `${directories.run}/vms`;
 }
 
-function listNames(directories: Directories): string[] {
+/** Names of the run directories, with a record or without. */
+export function listNames(directories: Directories): string[] {
   try {
     return readdirSync(runsDirectory(directories)).sort();
   } catch (error) {
@@ -40,74 +46,22 @@ export function findRun(directories: Directories, vm: string): KnownRun | null {
   const directory = `${runsDirectory(directories)}/${vm}`;
   const record = readRecord(directory);
   if (record === null) return null;
+  if (record === "damaged") return { directory, record: recordOfDamaged(vm), state: "damaged", processes: [] };
   const sameBoot = record.bootId === bootId();
   const processes = sameBoot ? record.processes.filter(isAlive) : [];
   if (sameBoot && isAlive(record.launcher)) return { directory, record, state: record.state, processes };
-  return { directory, record, state: processes.length > 0 ? "orphaned" : "dead", processes };
+  return { directory, record, state: processes.length > 0 && hadRun(record) ? "orphaned" : "dead", processes };
 }
 
-const LOCK_NAME = "lock";
-
-/**
- * Locks a run directory; null when another launcher holds it. A launcher that releases the same name removes lock and
- * directory, so a lock on a file that has left its place is worth nothing and is taken again.
- */
-function lockRun(directory: string): number | null {
-  const path = `${directory}/${LOCK_NAME}`;
-  for (;;) {
-    const fd = openLock(directory, path);
-    if (fd === null) continue;
-    if (!addon.tryLock({ fd })) {
-      closeSync(fd);
-      return null;
-    }
-    if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) return fd;
-    closeSync(fd);
-  }
+/** Whether the guest has run, which makes the VM worth keeping: the record says so once the VMM was told to continue. */
+function hadRun(record: RunRecord): boolean {
+  return record.state !== "starting";
 }
 
-/** null when another launcher removed the directory while it was made, or before its lock was opened. */
-function openLock(directory: string, path: string): number | null {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return openSync(path, "w", 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
-}
-
-/** Removes a run directory whose lock the caller holds. */
-function removeRun(directory: string): void {
-  try {
-    for (const name of readdirSync(directory).filter((entry) => entry !== LOCK_NAME)) {
-      rmSync(`${directory}/${name}`, { recursive: true, force: true });
-    }
-    // The lock goes last: from here on the name, and what stands in the directory, may be another launcher's.
-    rmSync(`${directory}/${LOCK_NAME}`, { force: true });
-    rmdirSync(directory);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== "ENOENT" && code !== "ENOTEMPTY") throw error;
-  }
-}
-
-/** A launcher that claims a name writes its record within milliseconds of its lock; older than this, in ms, none is coming. */
-const UNRECORDED_AGE_MS = 60_000;
-
-/** Removes what launchers left that died between taking a name and writing its record. */
-export function removeUnrecorded(directories: Directories): void {
-  for (const name of listNames(directories)) {
-    const directory = `${runsDirectory(directories)}/${name}`;
-    const facts = statSync(directory, { throwIfNoEntry: false });
-    if (facts === undefined || Date.now() - facts.mtimeMs < UNRECORDED_AGE_MS || readRecord(directory) !== null) continue;
-    const lockFd = lockRun(directory);
-    if (lockFd === null) continue;
-    // Read again under the lock: who held it before may have written one.
-    if (readRecord(directory) === null) removeRun(directory);
-    closeSync(lockFd);
-  }
-}
+/** What a launcher changes on its record. */
+type RecordChange = Partial<
+  Pick<RunRecord, "launcher" | "launcherConfined" | "state" | "processes" | "keeper" | "cgroup" | "uids">
+>;
 
 /** A VM that this launcher owns: its directory, its lock, its record. */
 export class OwnedRun {
@@ -126,11 +80,12 @@ export class OwnedRun {
   static claim(directories: Directories, facts: { readonly vm: string; readonly shutdownGraceMs: number }): OwnedRun {
     const { vm } = facts;
     const directory = `${runsDirectory(directories)}/${vm}`;
-    const lockFd = lockRun(directory);
-    const known = lockFd === null ? "locked" : findRun(directories, vm);
-    if (lockFd === null || known === "locked" || (known !== null && known.state !== "dead")) {
-      if (lockFd !== null) closeSync(lockFd);
-      throw nameBusy(vm, known === null || known === "locked" ? "another launcher runs it" : `its state is ${known.state}`);
+    const lockFd = lockWhenSettled(directory);
+    if (lockFd === null) throw nameBusy(vm, "another launcher runs it");
+    const known = findRun(directories, vm);
+    if (known !== null && known.state !== "dead") {
+      closeSync(lockFd);
+      throw nameBusy(vm, `its state is ${known.state}`);
     }
     const launcher = identifyProcess(process.pid);
     if (launcher === null) throw new Error("/proc does not show the launcher itself");
@@ -141,6 +96,7 @@ export class OwnedRun {
       launcher,
       state: "starting",
       processes: [],
+      keeper: null,
       cgroup: null,
       uids: [],
       shutdownGraceMs: facts.shutdownGraceMs,
@@ -156,6 +112,7 @@ export class OwnedRun {
     const lockFd = lockRun(run.directory);
     if (lockFd === null) return null;
     const record = readRecord(run.directory);
+    if (record === "damaged") return new OwnedRun(run.directory, lockFd, run.record);
     if (record !== null) return new OwnedRun(run.directory, lockFd, record);
     removeRun(run.directory);
     closeSync(lockFd);
@@ -166,7 +123,7 @@ export class OwnedRun {
     return this.#record;
   }
 
-  update(change: Partial<Pick<RunRecord, "state" | "processes" | "cgroup" | "uids" | "launcherConfined">>): void {
+  update(change: RecordChange): void {
     // The directory may hold another launcher's record by now.
     if (this.#released) return;
     this.#record = { ...this.#record, ...change };
@@ -200,6 +157,6 @@ function nameBusy(vm: string, answer: string): StateError {
     tried: `Cannot launch VM "${vm}"`,
     subject: vm,
     answer,
-    remedy: `Run \`bulkhead stop ${vm}\`, or give this VM another name.`,
+    remedy: `Run \`bulkhead stop ${vm}\`, which ends it, or give this VM another name.`,
   });
 }

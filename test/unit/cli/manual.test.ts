@@ -53,11 +53,11 @@ test("a page holds everything that --help says: options, arguments, notes and ex
 
 /**
  * `seccomp emulate` takes what begins with a dash for a negative number, and then lacks its other arguments; commander looks for the
- * mandatory option of `seccomp dump` before it looks at others.
+ * mandatory options of `seccomp dump` and `seccomp convert` before it looks at others.
  */
 function refusalOf(command: string | undefined): string {
   if (command === "emulate") return "commander.missingArgument";
-  return command === "dump" ? "commander.missingMandatoryOptionValue" : "commander.unknownOption";
+  return command === "dump" || command === "convert" ? "commander.missingMandatoryOptionValue" : "commander.unknownOption";
 }
 
 test("every command refuses an option that it does not have", async () => {

@@ -37,6 +37,7 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   SandboxError: 3,
   ProtocolError: 3,
   MachineError: 3,
+  RemoteError: 3,
 };
 
 type ErrorClass = new (failure: errors.Failure) => errors.BulkheadError;

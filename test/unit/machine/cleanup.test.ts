@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import * as assert from "uvu/assert";
@@ -13,9 +13,10 @@ import {
   writeJson,
 } from "../../../src/state/index.js";
 import { suite } from "../../support/harness.js";
+import { cgroupMount } from "../../support/machine_fixture.js";
 import { makeDirectories } from "../state/temporary_directories.js";
 
-const test = suite("cleaning up after dead launchers", { needs: ["root"], timeoutMs: 20_000 });
+const test = suite("cleaning up after dead launchers", { needs: ["root", "cgroup-v2"], timeoutMs: 20_000 });
 
 /** Not in any host's account files; the reservations of this test are in a state of its own. */
 const UID = 543_217;
@@ -103,6 +104,38 @@ test("one VM that cannot be cleaned up is reported, logged and left for others; 
   const again = OwnedRun.takeOver(leaveRun("web1"));
   assert.ok(again !== null);
   again?.release();
+});
+
+test("a damaged record: what the VM reserved and its plan's group are cleaned up, and nobody else's process", async () => {
+  const reservation = reserve("web1");
+  const other = spawn("sleep", ["60"]);
+  leaveRun("web1");
+  writeFileSync(`${directories.run}/vms/web1/record.json`, "{");
+  const damaged = findRun(directories, "web1");
+  assert.is(damaged?.state, "damaged");
+  assert.ok(damaged !== null && (await endOrphan(directories, damaged)));
+  assert.not.ok(existsSync(reservation));
+  assert.not.ok(await lives(stranger));
+  assert.ok(await lives(other));
+  other.kill("SIGKILL");
+  assert.is(findRun(directories, "web1"), null);
+});
+
+test("the remains of another VM that cannot be removed delay a launch by 100 ms each, not by 5 s", async () => {
+  const cgroup = `${cgroupMount()}/bulkhead-test-stuck`;
+  mkdirSync(cgroup);
+  // A mount below keeps a directory busy for as long as it lasts.
+  mkdirSync(`${cgroup}/busy`);
+  spawnSync("mount", ["--bind", cgroup, `${cgroup}/busy`]);
+  try {
+    leaveRun("web1", { cgroup });
+    const begin = Date.now();
+    assert.is((await collectGarbage(directories, "web2")).failed.length, 1);
+    assert.ok(Date.now() - begin < 2000);
+  } finally {
+    spawnSync("umount", [`${cgroup}/busy`]);
+    await endOrphan(directories, leaveRun("web1", { cgroup }));
+  }
 });
 
 test("a run directory without a record is removed once it is old and nobody holds its lock", async () => {

@@ -67,10 +67,8 @@ function machine(onDeviceExit: "stop" | "pause" = "stop"): RunningMachine {
     ["vmm", vmm.machineProcess],
   ]);
   const plan = { vm: "web1", onDeviceExit, shutdownGraceMs: 20, hangDeadlineMs: 10_000 };
-  const kernelLog = new KernelLog();
-  return new RunningMachine({ plan, verified: {}, run, directories, processes, kernelLog } as unknown as ConstructorParameters<
-    typeof RunningMachine
-  >[0]);
+  const parts = { plan, verified: {}, run, directories, processes, kernelLog: new KernelLog(), keeper: { close: () => {} } };
+  return new RunningMachine(parts as unknown as ConstructorParameters<typeof RunningMachine>[0]);
 }
 
 const events = () => readFileSync(`${directories.log}/events.jsonl`, "utf8");

@@ -2,9 +2,11 @@ import { createHash } from "node:crypto";
 import {
   chmodSync,
   chownSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -17,7 +19,8 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { SandboxError } from "../../../src/errors/index.js";
 import type { ProgramInventory } from "../../../src/host/index.js";
-import { compareRoot, prepareRoot, rootsDirectory } from "../../../src/sandbox/index.js";
+import { addon } from "../../../src/kernel/index.js";
+import { compareRoot, prepareRoot, removeUnwantedRoots, rootsDirectory } from "../../../src/sandbox/index.js";
 import { suite } from "../../support/harness.js";
 
 const test = suite("private root of a program", { needs: ["root"] });
@@ -167,6 +170,21 @@ test("prepare: a source that changed since it was hashed is refused", async () =
   const stale = { ...inventory, sha256: "f".repeat(64), files: [{ ...file, sha256: "0".repeat(64) }, ...others] };
   const error = await prepareRoot(`${base}/cache`, stale).catch((reason: unknown) => reason);
   assert.match((error as SandboxError).message, /changed while it was copied/);
+});
+
+test("unwanted roots: half-built ones without a builder and outdated ones go, one that is being built and a wanted one stay", async () => {
+  const cache = `${base}/cache`;
+  await prepareRoot(cache, inventory);
+  await prepareRoot(cache, { ...inventory, sha256: "b".repeat(64) });
+  const building = `${rootsDirectory(cache)}/.building-alive`;
+  mkdirSync(building);
+  mkdirSync(`${rootsDirectory(cache)}/.building-dead/usr`, { recursive: true });
+  const fd = openSync(building, "r");
+  assert.ok(addon.tryLock({ fd }));
+  const removed = await removeUnwantedRoots(cache, (name) => name === inventory.sha256);
+  assert.equal(removed.sort(), [".building-dead", "b".repeat(64)]);
+  assert.equal(readdirSync(rootsDirectory(cache)).sort(), [".building-alive", inventory.sha256]);
+  closeSync(fd);
 });
 
 test.run();

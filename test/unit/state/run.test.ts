@@ -1,11 +1,21 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import * as assert from "uvu/assert";
 import { StateError } from "../../../src/errors/index.js";
-import { bootId, findRun, identifyProcess, listRuns, OwnedRun, type RunRecord, writeJson } from "../../../src/state/index.js";
+import { addon } from "../../../src/kernel/index.js";
+import {
+  bootId,
+  findRun,
+  identifyProcess,
+  listRuns,
+  OwnedRun,
+  type RunRecord,
+  releaseStrayUids,
+  writeJson,
+} from "../../../src/state/index.js";
 import { suite } from "../../support/harness.js";
 import { makeDirectories } from "./temporary_directories.js";
 
@@ -146,6 +156,69 @@ test("claim: a refused claim holds no lock", () => {
   assertBusy(() => OwnedRun.claim(directories, VM), /orphaned/);
   leaveRecord({});
   OwnedRun.claim(directories, VM).release();
+});
+
+test("a launch whose launcher died before the guest ran is dead, its processes alive or not", () => {
+  leaveRecord({ state: "starting", processes: [{ ...aliveProcess(), id: "vmm", role: "vmm", session: 0 }] });
+  const known = findRun(directories, "web1");
+  assert.is(known?.state, "dead");
+  assert.is(known?.processes.length, 1);
+});
+
+for (const [what, text] of [
+  ["half of a record", '{"schemaVersion":1,"vm":"we'],
+  ["no record", "[]"],
+  ["a record without its launcher", '{"vm":"web1","bootId":"x","processes":[],"uids":[],"state":"running"}'],
+] as const) {
+  test(`${what} in record.json: the VM is damaged, its name is kept, and whoever takes it over repairs it`, () => {
+    leaveRecord({});
+    writeFileSync(`${directories.run}/vms/web1/record.json`, text);
+    const known = findRun(directories, "web1");
+    assert.is(known?.state, "damaged");
+    assertBusy(() => OwnedRun.claim(directories, VM), /its state is damaged/);
+    if (known === null) throw new Error("it is not listed");
+    const owned = OwnedRun.takeOver(known);
+    owned?.update({});
+    assert.is(findRun(directories, "web1")?.state, "dead");
+    owned?.release();
+  });
+}
+
+test("claim: waits for somebody who holds the lock only to forget the name", async () => {
+  const script = `import { OwnedRun } from ${JSON.stringify(join(import.meta.dirname, "../../../src/state/index.js"))};
+    const run = OwnedRun.claim(JSON.parse(process.argv[1]), { vm: "web1", shutdownGraceMs: 0 });
+    process.stdout.write("claimed");
+    setTimeout(() => {}, 60000);`;
+  const directory = `${directories.run}/vms/web1`;
+  mkdirSync(directory, { recursive: true });
+  const fd = openSync(`${directory}/lock`, "w");
+  assert.ok(addon.tryLock({ fd }));
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", script, JSON.stringify(directories)]);
+  // It finds the lock held, without a record beside it, and tries for 200 ms.
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  closeSync(fd);
+  await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  await once(child, "close");
+});
+
+test("stray uids: those reserved for a VM without a record are released, those of a VM that is being launched stay", () => {
+  const run = OwnedRun.claim(directories, VM);
+  const uids = `${directories.run}/uids`;
+  mkdirSync(uids, { recursive: true });
+  for (const [uid, vm] of [
+    [500_001, "web1"],
+    [500_002, "web2"],
+    [500_003, ""],
+  ] as const)
+    writeFileSync(`${uids}/${uid}`, vm);
+  releaseStrayUids(directories);
+  assert.equal(readdirSync(uids).sort(), ["500001", "500003"]);
+  utimesSync(`${uids}/500003`, 0, 0);
+  releaseStrayUids(directories);
+  assert.equal(readdirSync(uids), ["500001"]);
+  assert.equal(readdirSync(`${directories.run}/vms`), ["web1"]);
+  run.release();
 });
 
 test("update: what is not named stays, and a reader never meets half of a record", () => {

@@ -1,0 +1,65 @@
+import { BulkheadError, RemoteError } from "../errors/index.js";
+import type { FeedItem } from "./feed.js";
+import { parseMessage } from "./qmp_message.js";
+
+/** The control socket in a VM's run directory: JSON lines, one request for each connection. */
+export const CONTROL_NAME = "control";
+/** Longest request, in bytes: the entry of a device, or a monitor command with its arguments. */
+export const REQUEST_BYTES_MAX = 64 * 1024;
+/** Longest line of an answer, in bytes: a monitor's largest reply and what is around it. */
+export const ANSWER_BYTES_MAX = 2 * 1024 * 1024;
+
+/** What a command asks of a VM's supervisor. */
+export type ControlRequest =
+  | { readonly request: "stop"; readonly now: boolean }
+  | { readonly request: "qmp"; readonly process: string; readonly command: string; readonly arguments: Record<string, unknown> }
+  | { readonly request: "follow" };
+
+/** What it answers: any number of items where it is followed, then the result or the failure, which is last. */
+export type ControlAnswer = { readonly item: WireItem } | { readonly result: unknown } | { readonly failure: WireFailure };
+
+/** A FeedItem as JSON carries it. */
+export type WireItem = { readonly kind: "console"; readonly base64: string } | Exclude<FeedItem, { readonly kind: "console" }>;
+
+interface WireFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly subject: string;
+  readonly exitCode: BulkheadError["exitCode"];
+}
+
+export function encodeItem(item: FeedItem): WireItem {
+  return item.kind === "console" ? { kind: "console", base64: item.bytes.toString("base64") } : item;
+}
+
+export function decodeItem(item: WireItem): FeedItem {
+  return item.kind === "console" ? { kind: "console", bytes: Buffer.from(item.base64, "base64") } : item;
+}
+
+/** null for what is no failure of ours: a bug, whose stack belongs into the supervisor's own log. */
+export function encodeFailure(error: unknown): WireFailure | null {
+  if (!(error instanceof BulkheadError)) return null;
+  const { code, message, subject, exitCode } = error;
+  return { code, message, subject, exitCode };
+}
+
+export function decodeFailure({ code, message, subject, exitCode }: WireFailure): RemoteError {
+  return new RemoteError({ code, tried: message, subject }, exitCode);
+}
+
+/** Parses one line of a request; a string says what is wrong with it. */
+export function parseRequest(line: string): ControlRequest | string {
+  const message = parseMessage(line);
+  if (typeof message === "string") return message;
+  const { request } = message;
+  if (request === "follow") return { request };
+  if (request === "stop" && typeof message["now"] === "boolean") return { request, now: message["now"] };
+  const { process, command, arguments: args } = message;
+  if (request === "qmp" && typeof process === "string" && typeof command === "string" && isMapping(args))
+    return { request, process, command, arguments: args };
+  return "no request that this version knows";
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

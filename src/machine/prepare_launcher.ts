@@ -1,0 +1,40 @@
+import { fileURLToPath } from "node:url";
+import { type LauncherInputs, type LauncherPlan, type LaunchPlan, planLauncher } from "../plan/index.js";
+import type { PlanRequest } from "./prepare_plan.js";
+import { compileRole, type PolicyFolder, readPolicyFolder } from "./resolved_role.js";
+
+/** The role whose policy says what a launcher calls while it supervises; it has no process of its own in a plan. */
+const LAUNCHER_ROLE = "launcher";
+/** The package, from dist/src/machine/: Node loads modules of it when they are first needed. */
+const INSTALLATION = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** What a launcher's confinement is planned from, and the array of struct sock_filter that it loads. */
+export interface LauncherRole {
+  readonly inputs: LauncherInputs;
+  readonly filter: Buffer;
+}
+
+export async function resolveLauncher(
+  request: Pick<PlanRequest, "directories" | "policyFolder">,
+  folder: PolicyFolder,
+): Promise<LauncherRole> {
+  const { policy, filter } = await compileRole(request, LAUNCHER_ROLE, folder);
+  const { run, log, cache } = request.directories;
+  const { base64, ...facts } = filter;
+  const places = { run, log, cache, installation: INSTALLATION };
+  return { inputs: { policy, filter: facts, places }, filter: Buffer.from(base64, "base64") };
+}
+
+/**
+ * What this launcher keeps when it supervises a VM that another one launched, which may have been of another version or
+ * in another place.
+ */
+export async function planSuccessor(
+  request: Pick<PlanRequest, "directories" | "policyFolder">,
+  { vm, cgroup, launcher }: Pick<LaunchPlan, "vm" | "cgroup" | "launcher">,
+): Promise<{ readonly launcher: LauncherPlan; readonly launcherFilter: Buffer }> {
+  const { inputs, filter } = await resolveLauncher(request, readPolicyFolder(request.policyFolder));
+  // The kernel is still the one that the VM was launched on.
+  const landlockAbi = launcher.landlock?.abi ?? 0;
+  return { launcher: planLauncher(inputs, { vm, landlockAbi, cgroup }), launcherFilter: filter };
+}

@@ -1,0 +1,51 @@
+// Run by killed_launcher.test.ts, one process for each case: launches a VM, or ends one, and kills itself with SIGKILL when a
+// step begins, or some time after: WHAT STEP [DELAY_MS] [VM_FILE]. The product has no such hook.
+import { join } from "node:path";
+import { DEFAULT_QEMU, launch, listRuns, openDirectories, readHostFile, readVmFile } from "../../src/index.js";
+import { endOrphans, type LaunchRequest, sweep } from "../../src/machine/index.js";
+import { repositoryRoot } from "../support/repository.js";
+
+const [what = "", fatalStep = "", delay = "0", vmFile = ""] = process.argv.slice(2);
+
+function die(): void {
+  process.kill(process.pid, "SIGKILL");
+}
+
+function dieAt(step: string): void {
+  if (step !== fatalStep) return;
+  if (delay === "0") die();
+  else setTimeout(die, Number(delay));
+}
+
+async function buildRequest(): Promise<LaunchRequest> {
+  const hostConfig = await readHostFile();
+  return {
+    spec: await readVmFile(vmFile),
+    hostConfig,
+    directories: openDirectories(),
+    policyFolder: join(repositoryRoot, "policies"),
+    qemu: DEFAULT_QEMU,
+    stdio: null,
+    onLogLine: () => {},
+    onStep: dieAt,
+    onCleanupStep: dieAt,
+    alterSpawn: (id, request) => {
+      dieAt(`spawn-${id}`);
+      return request;
+    },
+  };
+}
+
+if (what === "launch") {
+  await launch(await buildRequest());
+} else if (what === "stop") {
+  const machine = await launch(await buildRequest());
+  await machine.stop();
+  await machine.ended;
+} else if (what === "gc") {
+  const directories = openDirectories();
+  await endOrphans(directories, listRuns(directories), () => ({ onStep: dieAt }));
+  await sweep(directories, dieAt);
+}
+// Only a step that never came gets here: the test expects a death.
+process.exit(0);
