@@ -103,22 +103,36 @@ function observeThreadStatus(directory: ProcessDirectory, tid: number): ThreadSt
   };
 }
 
-/** PF_EXITING: include/linux/sched.h. */
+/** PF_EXITING and PF_USER_WORKER: include/linux/sched.h; the second from Linux 6.4. */
 const EXITING_FLAG = 0x4;
+const USER_WORKER_FLAG = 0x4000;
+/** Field 9 of proc_pid_stat(5), counted after the command name. */
+const FLAGS_AFTER_NAME = 9 - 3;
 
 /** Whether a thread is on its way out: it runs no more code of its program, and gives up what it shares piece by piece. */
 function isExiting(directory: ProcessDirectory, tid: number): boolean {
+  return (readFlags(directory, tid) & EXITING_FLAG) !== 0;
+}
+
+/**
+ * A thread that the kernel runs for a process, as KVM's kvm-nx-lpage-recovery since 6.13: it has no fd table and never returns
+ * to user space. Only the kernel sets the flag.
+ */
+function isKernelWorker(directory: ProcessDirectory, tid: number): boolean {
+  const worker = (readFlags(directory, tid) & USER_WORKER_FLAG) !== 0;
+  return worker && directory.list(`task/${tid}/fd`).length === 0;
+}
+
+function readFlags(directory: ProcessDirectory, tid: number): number {
   const stat = directory.read(`task/${tid}/stat`);
-  // Field 9 of proc_pid_stat(5), the seventh behind the command name.
-  const flags = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[6];
-  return (Number(flags) & EXITING_FLAG) !== 0;
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[FLAGS_AFTER_NAME]);
 }
 
 /** Compares a thread with its process: any thread may unshare what it likes, and /proc/PID shows the first one's. */
 function findApart(directory: ProcessDirectory, tid: number): ThreadPart[] {
   const shared = addon.shareTables({ tid: directory.pid, otherTid: tid });
   const apart: ThreadPart[] = [];
-  if (!shared.fds) apart.push("fds");
+  if (!shared.fds && !isKernelWorker(directory, tid)) apart.push("fds");
   if (!shared.paths) apart.push("paths");
   for (const [kind, file] of Object.entries(NAMESPACE_FILES) as [NamespaceKind, string][]) {
     if (directory.link(`task/${tid}/ns/${file}`) !== directory.link(`ns/${file}`)) apart.push(`${kind} namespace`);

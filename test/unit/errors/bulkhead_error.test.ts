@@ -28,7 +28,6 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   SpecError: 2,
   PolicyError: 2,
   PlanError: 2,
-  SeccompInputError: 2,
   HostError: 3,
   KernelError: 3,
   SeccompInputError: 2,
