@@ -33,6 +33,10 @@ report "start kernel=$(uname -r)"
 for device in /sys/bus/pci/devices/*; do
   modprobe -q "$(cat "$device/modalias")"
 done
+# The devices of a virtio transport are on a bus of their own.
+for device in /sys/bus/virtio/devices/*; do
+  if [ -e "$device" ]; then modprobe -q "$(cat "$device/modalias")"; fi
+done
 [ -d /sys/class/scsi_host ] && modprobe -q sd_mod
 [ -d /sys/class/mmc_host ] && modprobe -q mmc_block
 
