@@ -30,7 +30,8 @@ export interface StreamSink {
 export function connectSerial(fd: number, sink: ConsoleSink | null, onOutput: (chunk: Buffer) => void = () => {}): Socket {
   const socket = new Socket({ fd });
   socket.on("data", onOutput);
-  if (sink !== null) socket.on("data", sink.kind === "file" ? fileWriter(sink.fd) : streamWriter(sink));
+  if (sink?.kind === "file") writeToFile(socket, sink.fd);
+  if (sink?.kind === "stream") socket.on("data", streamWriter(sink));
   limitReadRate(socket, BYTES_PER_SECOND_MAX, () => {});
   const input = sink?.kind === "stream" ? sink.input : null;
   const forward = (chunk: Buffer): void => void socket.write(chunk);
@@ -53,7 +54,8 @@ function streamWriter(sink: StreamSink): (chunk: Buffer) => void {
   };
 }
 
-function fileWriter(fd: number): (chunk: Buffer) => void {
+/** Takes the file over, and closes it when the process has closed its end: until then nobody else may write it. */
+function writeToFile(socket: Socket, fd: number): void {
   const output = createWriteStream("", { fd });
   let sizeBytes = fstatSync(fd).size;
   let open = true;
@@ -61,7 +63,7 @@ function fileWriter(fd: number): (chunk: Buffer) => void {
   output.on("error", () => {
     open = false;
   });
-  return (chunk) => {
+  socket.on("data", (chunk: Buffer) => {
     if (!open || output.writableLength > WAITING_BYTES_MAX) return;
     if (sizeBytes + chunk.length > FILE_BYTES_MAX) {
       beginAnew(fd);
@@ -69,7 +71,8 @@ function fileWriter(fd: number): (chunk: Buffer) => void {
     }
     sizeBytes += chunk.length;
     output.write(chunk);
-  };
+  });
+  socket.on("close", () => output.end());
 }
 
 /** What waits to be written follows: the file is open for appending. A device or a pipe, which cannot be cut, goes on. */
