@@ -8,7 +8,9 @@ import type { MachineProcess } from "./machine_process.js";
  * the devices, which exist only after their own commands ran. A process that dies meanwhile ends the wait.
  */
 export async function attachAll(processes: readonly MachineProcess[], kernelLog: KernelLog): Promise<void> {
-  await Promise.all(processes.map((process) => Promise.race([attach(process), reportDeath(process, kernelLog)])));
+  const attached = Promise.all(processes.map(attach));
+  // One that dies after its own attach counts as well: the VMM would wait for it in vain.
+  await Promise.race([attached, ...processes.map((process) => reportDeath(process, kernelLog))]);
 }
 
 async function attach(process: MachineProcess): Promise<void> {
@@ -23,6 +25,8 @@ async function attach(process: MachineProcess): Promise<void> {
       new Promise<null>((resolve) => setTimeout(() => resolve(null), DEATH_SHOWS_MS)),
     ]);
     if (death === null) throw error;
+    // reportDeath tells of it.
+    await new Promise<never>(() => {});
   }
 }
 
