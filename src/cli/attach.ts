@@ -1,6 +1,14 @@
 import { type Command, Option } from "commander";
 import { EXIT } from "../errors/index.js";
-import { adopt, askSupervisor, confineLauncher, type Ending, type FeedItem, type RunningMachine } from "../machine/index.js";
+import {
+  addsDevices,
+  adopt,
+  askSupervisor,
+  confineLauncher,
+  type Ending,
+  type FeedItem,
+  type RunningMachine,
+} from "../machine/index.js";
 import { findRun, openDirectories } from "../state/index.js";
 import { escapeControls } from "../text/index.js";
 import { leaveCaller, REPORT_OPTION, reportSupervising, runInBackground } from "./background.js";
@@ -60,7 +68,7 @@ async function superviseOrphan(vm: string, reportFd: string, options: AttachOpti
     process.stderr.write(`bulkhead: VM "${vm}" differs from its plan: ${escapeControls(line)}\n`);
   }
   leaveCaller();
-  if (options.keepPrivileges !== true) confineOrLeave(machine);
+  if (options.keepPrivileges !== true && !addsDevices(machine)) confineOrLeave(machine);
   reportSupervising(reportFd);
   const ending = await machine.ended;
   release();

@@ -4,7 +4,7 @@ import { LAYERS } from "../spec/index.js";
 /** A plan for people: one block per process, then the layers that fall short. */
 export function describePlan(plan: LaunchPlan): string {
   const head = `VM ${plan.vm}: ${plan.machine.accel} (${plan.machine.accelWhy}), ${plan.machine.memoryBytes >> 20} MiB, ${plan.machine.cpus} CPU\n`;
-  return [head, ...plan.processes.map(describeProcess), describeLauncher(plan.launcher), describeShortfalls(plan)].join("\n");
+  return [head, ...plan.processes.map(describeProcess), describeLauncher(plan), describeShortfalls(plan)].join("\n");
 }
 
 function describeProcess(process: ProcessPlan): string {
@@ -26,7 +26,9 @@ function describeProcess(process: ProcessPlan): string {
 }
 
 /** What `bulkhead run` keeps once the guest runs. */
-function describeLauncher({ capabilities, seccomp, landlock }: LaunchPlan["launcher"]): string {
+function describeLauncher({ launcher: { capabilities, seccomp, landlock }, machine }: LaunchPlan): string {
+  if (machine.hotPlugSlots !== undefined)
+    return "launcher, once the guest runs\n  keeps its privileges: it starts the processes of devices that are added\n";
   const lines = [
     "launcher, once the guest runs",
     `  capabilities ${capabilities.join(" ") || "none"}`,

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { addAttach } from "./attach.js";
 import { addCompletion } from "./completion.js";
+import { addDevice } from "./device.js";
 import { addDoctor } from "./doctor.js";
 import { addGc } from "./gc.js";
 import { addInspect } from "./inspect.js";
@@ -24,8 +25,8 @@ export async function makeProgram(argv: readonly string[]): Promise<Command> {
     .exitOverride()
     .showHelpAfterError("Run with --help for usage and examples.")
     .addHelpText("after", "\nEach command has --help with examples, and a man page: man bulkhead-run.");
-  for (const add of [addRun, addPlan, addPs, addInspect, addAttach, addQmp, addStop, addDoctor, addGc, addCompletion])
-    add(program);
+  const commands = [addRun, addPlan, addPs, addInspect, addAttach, addDevice, addQmp, addStop, addDoctor, addGc, addCompletion];
+  for (const add of commands) add(program);
   await addSeccomp(program, argv);
   return program;
 }

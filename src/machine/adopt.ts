@@ -2,10 +2,11 @@ import { closeSync } from "node:fs";
 import { MachineError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
 import type { LaunchPlan, ProcessPlan } from "../plan/index.js";
-import { type ConfinedProcess, watchProcess } from "../sandbox/index.js";
+import { type ConfinedProcess, removeCgroup, setCgroupLimits, watchProcess } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { findRun, identifyProcess, isAlive, type KnownRun, logEvent, OwnedRun, type RecordedProcess } from "../state/index.js";
 import { channelInodeOf } from "./channels.js";
+import { signalProcess } from "./cleanup.js";
 import { openControl } from "./control_server.js";
 import { type RunEvidence, readEvidence, replaceLauncherPlan } from "./evidence.js";
 import { Feed } from "./feed.js";
@@ -14,12 +15,15 @@ import { inspectRun } from "./inspect.js";
 import { Keeper } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
-import { planSuccessor } from "./prepare_launcher.js";
+import { planSuccessor, type Successor } from "./prepare_launcher.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { RunningMachine } from "./running_machine.js";
 import { connectSerialEnd, openSerialFiles, serialFilesOf } from "./serial_line.js";
 import type { PlanningContext } from "./supervision.js";
+
+/** include/uapi/asm-generic/signal.h */
+const SIGKILL = 9;
 
 export interface AdoptRequest extends PlanningContext {
   readonly vm: string;
@@ -60,12 +64,27 @@ class Adoption {
   }
 
   async execute(known: KnownRun): Promise<RunningMachine> {
+    // The keeper last: whatever fails before it leaves the VM as it was.
+    const successor = await planSuccessor(this.#request, this.#evidence.plan);
+    const keeper = Keeper.connect(this.#evidence.plan.vm, this.#run.directory);
+    try {
+      return await this.#supervise(known, keeper, successor);
+    } catch (error) {
+      // So that it serves the next one.
+      keeper.close();
+      throw error;
+    }
+  }
+
+  async #supervise(
+    known: KnownRun,
+    keeper: Keeper,
+    { launcher: launcherPlan, launcherFilter }: Successor,
+  ): Promise<RunningMachine> {
     const { spec } = this.#evidence;
     const { directories } = this.#request;
-    // The keeper last: whatever fails before it leaves the VM as it was.
-    const { launcher: launcherPlan, launcherFilter } = await planSuccessor(this.#request, this.#evidence.plan);
     const plan: LaunchPlan = { ...this.#evidence.plan, launcher: launcherPlan };
-    const keeper = Keeper.connect(plan.vm, this.#run.directory);
+    await this.#endStrays();
     const kept = keeper.take();
     const processes = new Map(plan.processes.map((process) => [process.id, this.#adoptProcess(process, kept)] as const));
     this.#connectSerialEnds(kept);
@@ -77,12 +96,25 @@ class Adoption {
     replaceLauncherPlan(this.#run, launcherPlan);
     this.#run.update({ launcher, launcherConfined: false, state });
     const verified = inspectRun(known);
-    const parts = { run: this.#run, processes, keeper };
-    const machine = new RunningMachine({ ...parts, plan, verified, directories, launcherFilter, kernelLog: new KernelLog() });
+    const parts = { run: this.#run, processes, keeper, kernelLog: new KernelLog() };
+    const machine = new RunningMachine({ ...parts, plan, verified, directories, launcherFilter });
     const { onLogLine } = this.#request;
     openControl({ ...parts, machine, feed: this.#feed, spec, planning: this.#request, onLogLine });
     logEvent(directories, { event: "adopted", vm: plan.vm, differences: verified.differences.length });
     return machine;
+  }
+
+  /** A device that was being added when the launcher died, or had just been removed, is not in the plan. */
+  async #endStrays(): Promise<void> {
+    const { plan } = this.#evidence;
+    const planned = (recorded: RecordedProcess): boolean => plan.processes.some(({ id }) => id === recorded.id);
+    const strays = this.#run.record.processes.filter((recorded) => !planned(recorded));
+    if (strays.length === 0) return;
+    for (const stray of strays) signalProcess(stray, SIGKILL);
+    this.#run.update({ processes: this.#run.record.processes.filter(planned) });
+    if (plan.cgroup === null) return;
+    for (const { id } of strays) await removeCgroup(`${plan.cgroup.path}/${id}`);
+    setCgroupLimits(plan.cgroup);
   }
 
   #adoptProcess(plan: ProcessPlan, kept: Map<string, number>): MachineProcess {

@@ -91,6 +91,13 @@ export class MachineFds {
     return pair;
   }
 
+  /** One end of a device's channel, with the `dev:ino` by which it is known. */
+  channelEnd(device: string, side: "device" | "vmm"): { readonly fd: number; readonly inode: string } {
+    const fd = this.#channelEnd(device, side);
+    const facts = fstatSync(fd);
+    return { fd, inode: `${facts.dev}:${facts.ino}` };
+  }
+
   #channelEnd(device: string, side: "device" | "vmm"): number {
     const pair = this.#channels.get(device) ?? this.#keep(addon.socketPair());
     this.#channels.set(device, pair);

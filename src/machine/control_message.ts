@@ -1,4 +1,4 @@
-import { BulkheadError, RemoteError } from "../errors/index.js";
+import { BulkheadError, EXIT, RemoteError } from "../errors/index.js";
 import type { FeedItem } from "./feed.js";
 import { parseMessage } from "./qmp_message.js";
 
@@ -13,6 +13,8 @@ export const ANSWER_BYTES_MAX = 2 * 1024 * 1024;
 export type ControlRequest =
   | { readonly request: "stop"; readonly now: boolean }
   | { readonly request: "qmp"; readonly process: string; readonly command: string; readonly arguments: Record<string, unknown> }
+  | { readonly request: "device-add"; readonly text: string; readonly file: string; readonly directory: string }
+  | { readonly request: "device-remove"; readonly id: string; readonly waitMs: number }
   | { readonly request: "follow" };
 
 /** What it answers: any number of items where it is followed, then the result or the failure, which is last. */
@@ -36,11 +38,14 @@ export function decodeItem(item: WireItem): FeedItem {
   return item.kind === "console" ? { kind: "console", bytes: Buffer.from(item.base64, "base64") } : item;
 }
 
-/** null for what is no failure of ours: a bug, whose stack belongs into the supervisor's own log. */
-export function encodeFailure(error: unknown): WireFailure | null {
-  if (!(error instanceof BulkheadError)) return null;
-  const { code, message, subject, exitCode } = error;
-  return { code, message, subject, exitCode };
+/** What is not ours to raise is a bug, and says so. */
+export function encodeFailure(error: unknown): WireFailure {
+  if (error instanceof BulkheadError) {
+    const { code, message, subject, exitCode } = error;
+    return { code, message, subject, exitCode };
+  }
+  const message = `internal error of the VM's supervisor, please report it: ${error instanceof Error ? error.stack : String(error)}`;
+  return { code: "internal", message, subject: "supervisor", exitCode: EXIT.internal };
 }
 
 export function decodeFailure({ code, message, subject, exitCode }: WireFailure): RemoteError {
@@ -54,6 +59,11 @@ export function parseRequest(line: string): ControlRequest | string {
   const { request } = message;
   if (request === "follow") return { request };
   if (request === "stop" && typeof message["now"] === "boolean") return { request, now: message["now"] };
+  const { text, file, directory, id, waitMs } = message;
+  if (request === "device-add" && typeof text === "string" && typeof file === "string" && typeof directory === "string")
+    return { request, text, file, directory };
+  if (request === "device-remove" && typeof id === "string" && Number.isSafeInteger(waitMs))
+    return { request, id, waitMs: waitMs as number };
   const { process, command, arguments: args } = message;
   if (request === "qmp" && typeof process === "string" && typeof command === "string" && isMapping(args))
     return { request, process, command, arguments: args };

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { Server, type Socket } from "node:net";
 import { MachineError, SpecError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
+import { parseDeviceText } from "../spec/index.js";
 import { logEvent, watchEvents } from "../state/index.js";
 import {
   CONTROL_NAME,
@@ -12,6 +13,7 @@ import {
   parseRequest,
   REQUEST_BYTES_MAX,
 } from "./control_message.js";
+import { HotPlug } from "./hot_plug.js";
 import { inDirectory } from "./keeper.js";
 import { readLines } from "./line_reader.js";
 import { requirePermitted } from "./qmp_permission.js";
@@ -36,7 +38,8 @@ export function openControl(supervision: Supervision): void {
   rmSync(`${run.directory}/${CONTROL_NAME}`, { force: true });
   const fd = inDirectory(run.directory, (path) => addon.listenLocal({ path, packets: false }), CONTROL_NAME);
   // By fd: a server that knows a path removes it when it closes, whoever's it is by then.
-  const server = new Server((socket) => accept(supervision, socket));
+  const service = { supervision, hotPlug: new HotPlug(supervision) };
+  const server = new Server((socket) => accept(service, socket));
   server.maxConnections = CONNECTIONS_MAX;
   server.on("error", () => {});
   server.listen({ fd });
@@ -61,7 +64,13 @@ function peerOf(socket: Socket): number | null {
   }
 }
 
-function accept(supervision: Supervision, socket: Socket): void {
+interface Service {
+  readonly supervision: Supervision;
+  readonly hotPlug: HotPlug;
+}
+
+function accept(service: Service, socket: Socket): void {
+  const { supervision } = service;
   socket.on("error", () => socket.destroy());
   const uid = peerOf(socket);
   if (uid === null || uid !== process.geteuid?.()) {
@@ -77,21 +86,20 @@ function accept(supervision: Supervision, socket: Socket): void {
     // One request for each connection.
     if (asked) return void socket.destroy();
     asked = true;
-    void answer(supervision, socket, line);
+    void answer(service, socket, line);
   });
   socket.on("close", () => clearTimeout(deadline));
 }
 
-async function answer(supervision: Supervision, socket: Socket, line: string): Promise<void> {
+async function answer(service: Service, socket: Socket, line: string): Promise<void> {
   const send = (message: ControlAnswer): void => void socket.write(`${JSON.stringify(message)}\n`);
   const request = parseRequest(line);
   try {
-    if (typeof request === "string") throw garbled(supervision.machine.plan.vm, request);
-    send({ result: (await serve(supervision, request, { socket, send })) ?? null });
+    if (typeof request === "string") throw garbled(service.supervision.machine.plan.vm, request);
+    send({ result: (await serve(service, request, { socket, send })) ?? null });
   } catch (error) {
-    const failure = encodeFailure(error);
-    if (failure === null) throw error;
-    send({ failure });
+    // Whatever it is, it ends this request, not the VM's supervisor.
+    send({ failure: encodeFailure(error) });
   }
   socket.end();
 }
@@ -101,12 +109,16 @@ interface Connection {
   readonly send: (message: ControlAnswer) => void;
 }
 
-function serve(supervision: Supervision, request: ControlRequest, connection: Connection): Promise<unknown> {
+async function serve({ supervision, hotPlug }: Service, request: ControlRequest, connection: Connection): Promise<unknown> {
   switch (request.request) {
     case "stop":
       return stop(supervision, request.now);
     case "qmp":
       return runMonitorCommand(supervision, request);
+    case "device-add":
+      return hotPlug.add(parseDeviceText(request.text, { file: request.file, directory: request.directory }));
+    case "device-remove":
+      return hotPlug.remove(request.id, request.waitMs);
     case "follow":
       return follow(supervision, connection);
   }

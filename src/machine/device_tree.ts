@@ -36,6 +36,11 @@ export const PLANNED_TYPES: Readonly<Record<string, string>> = {
   "x-pci-proxy-dev": "our devices, emulated elsewhere",
 };
 
+/** What a machine with hot-plug slots has beside those: the slots. */
+const HOT_PLUG_TYPES: Readonly<Record<string, string>> = {
+  "pcie-root-port": "a slot for devices that are added later; each is a bus of its own",
+};
+
 /** Emulated in the VMM and known for escapes; named in the message because people ask for it by name. */
 const FLOPPY = /fdc|floppy/;
 
@@ -85,8 +90,9 @@ function treeUnbounded(): MachineError {
 }
 
 /** Throws MachineError "device-unplanned" when the VMM emulates anything that is not on the committed list. */
-export async function verifyDeviceTree(monitor: QmpClient, vm: string): Promise<void> {
-  const unplanned = (await readDeviceTree(monitor)).filter((type) => !Object.hasOwn(PLANNED_TYPES, type));
+export async function verifyDeviceTree(monitor: QmpClient, vm: string, hotPlugSlots = 0): Promise<void> {
+  const planned = hotPlugSlots === 0 ? PLANNED_TYPES : { ...PLANNED_TYPES, ...HOT_PLUG_TYPES };
+  const unplanned = (await readDeviceTree(monitor)).filter((type) => !Object.hasOwn(planned, type));
   if (unplanned.length === 0) return;
   const floppy = unplanned.some((type) => FLOPPY.test(type)) ? " (a floppy controller is among them)" : "";
   throw new MachineError({

@@ -50,6 +50,6 @@ function busy(request: FileRequest, file: OpenedFile, directories: Directories):
     subject: request.path,
     answer: `${holder === null ? "another program" : `VM "${holder.vm}" (its ${holder.process})`} holds a lock on it`,
     remedy:
-      holder === null ? "Run `lslocks` to see which." : `Run \`bulkhead stop ${holder.vm}\`, or give this VM a file of its own.`,
+      holder === null ? "Run `lslocks` to see which." : `Give this one a file of its own, or run \`bulkhead stop ${holder.vm}\`.`,
   });
 }

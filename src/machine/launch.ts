@@ -189,7 +189,7 @@ class Launch {
       held: this.#manifestOf(process).held,
     }));
     // The VMM answers while the kernel is read.
-    const deviceTree = verifyDeviceTree(this.#processOf(VMM_ID).monitor, plan.vm);
+    const deviceTree = verifyDeviceTree(this.#processOf(VMM_ID).monitor, plan.vm, plan.machine.hotPlugSlots);
     const [reading] = await Promise.all([Promise.resolve().then(() => verifyMachine(plan, started)), deviceTree]);
     return { schemaVersion: 1, vm: plan.vm, state: "starting", launcher: null, ...describeReading(reading, started) };
   }
@@ -197,10 +197,9 @@ class Launch {
   async #continue(verified: Inspection, keeper: Keeper): Promise<RunningMachine> {
     const { plan, launcherFilter } = this.#prepared;
     const { directories, spec, onLogLine, onCleanupStep } = this.#request;
-    const parts = { run: this.#run, processes: this.#processes, keeper };
+    const parts = { run: this.#run, processes: this.#processes, keeper, kernelLog: this.#kernelLog };
     const hook = onCleanupStep === undefined ? {} : { onCleanupStep };
-    const kernelLog = this.#kernelLog;
-    const machine = new RunningMachine({ ...parts, ...hook, plan, verified, directories, kernelLog, launcherFilter });
+    const machine = new RunningMachine({ ...parts, ...hook, plan, verified, directories, launcherFilter });
     try {
       this.#step("listen");
       openControl({ ...parts, machine, feed: this.#feed, spec, planning: this.#request, onLogLine });

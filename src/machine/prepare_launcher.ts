@@ -25,6 +25,12 @@ export async function resolveLauncher(
   return { inputs: { policy, filter: facts, places }, filter: Buffer.from(base64, "base64") };
 }
 
+/** What a supervisor that takes a VM over keeps, and the array of struct sock_filter that it loads. */
+export interface Successor {
+  readonly launcher: LauncherPlan;
+  readonly launcherFilter: Buffer;
+}
+
 /**
  * What this launcher keeps when it supervises a VM that another one launched, which may have been of another version or
  * in another place.
@@ -32,7 +38,7 @@ export async function resolveLauncher(
 export async function planSuccessor(
   request: Pick<PlanRequest, "directories" | "policyFolder">,
   { vm, cgroup, launcher }: Pick<LaunchPlan, "vm" | "cgroup" | "launcher">,
-): Promise<{ readonly launcher: LauncherPlan; readonly launcherFilter: Buffer }> {
+): Promise<Successor> {
   const { inputs, filter } = await resolveLauncher(request, readPolicyFolder(request.policyFolder));
   // The kernel is still the one that the VM was launched on.
   const landlockAbi = launcher.landlock?.abi ?? 0;

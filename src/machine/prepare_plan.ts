@@ -89,7 +89,8 @@ export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
   return prepared.plan;
 }
 
-async function resolveRoles(request: PlanRequest, folder: PolicyFolder): Promise<Map<string, ResolvedRole>> {
+/** The roles of all devices, the VMM's, and the judge's when an image is qcow2. */
+export async function resolveRoles(request: PlanRequest, folder: PolicyFolder): Promise<Map<string, ResolvedRole>> {
   const roles = new Map<string, ResolvedRole>();
   const names = [...new Set(request.spec.devices.map((device) => device.role)), VMM_ID];
   for (const role of names) {

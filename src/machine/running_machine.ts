@@ -2,14 +2,14 @@ import { EXIT } from "../errors/index.js";
 import type { ExitStatus } from "../kernel/index.js";
 import type { LaunchPlan } from "../plan/index.js";
 import { VMM_ID, type WatchdogAction } from "../spec/index.js";
-import { type Directories, logEvent, type OwnedRun } from "../state/index.js";
-import { type CleanupStep, dismantle } from "./cleanup.js";
+import { logEvent } from "../state/index.js";
+import { dismantle } from "./cleanup.js";
 import { explainDeath } from "./death_cause.js";
 import { type Ending, endingOfDeath, endingOfExpiry, endingOfHang } from "./ending.js";
+import { endsWithin } from "./ends_within.js";
 import { type Hang, HangWatch } from "./hang_watch.js";
 import type { Inspection } from "./inspect.js";
-import type { Keeper } from "./keeper.js";
-import type { KernelLog } from "./kernel_log.js";
+import type { MachineParts } from "./machine_parts.js";
 import type { MachineProcess } from "./machine_process.js";
 import { actOnExpiry, onExpiry } from "./watchdog.js";
 
@@ -21,31 +21,16 @@ const QUIT_GRACE_MS = 2000;
 /** Ends that begin with the VMM and that device processes follow in order. */
 const FOLLOWED: readonly Ending["reason"][] = ["guest-shutdown", "stopped", "watchdog"];
 
-interface MachineParts {
-  readonly plan: LaunchPlan;
-  readonly verified: Inspection;
-  readonly run: OwnedRun;
-  readonly directories: Directories;
-  readonly processes: ReadonlyMap<string, MachineProcess>;
-  /** Closed with the machine. */
-  readonly kernelLog: KernelLog;
-  /** Likewise. */
-  readonly keeper: Keeper;
-  /** The array of struct sock_filter that the plan's `launcher` names. */
-  readonly launcherFilter: Buffer;
-  /** Gets the name of each step of the final cleanup as it begins. */
-  readonly onCleanupStep?: (step: CleanupStep) => void;
-}
-
 /** A VM whose guest runs. Supervises until its end, then leaves nothing behind. */
 export class RunningMachine {
-  readonly plan: LaunchPlan;
   /** What every process held when it was verified, before the guest's first instruction. */
   readonly verified: Inspection;
   /** Settles when the VM has ended and everything is cleaned up. */
   readonly ended: Promise<Ending>;
   readonly #parts: MachineParts;
   readonly #settle: (ending: Ending) => void;
+  readonly #leaving = new Set<MachineProcess>();
+  #plan: LaunchPlan;
   readonly #watch: HangWatch;
   readonly #hangs = new Map<string, Hang>();
   readonly #judgements: Promise<Ending>[] = [];
@@ -56,7 +41,7 @@ export class RunningMachine {
 
   constructor(parts: MachineParts) {
     this.#parts = parts;
-    this.plan = parts.plan;
+    this.#plan = parts.plan;
     this.verified = parts.verified;
     let settle: (ending: Ending) => void = () => {};
     const decided = new Promise<Ending>((resolve) => {
@@ -69,12 +54,32 @@ export class RunningMachine {
       if (event.event === "SHUTDOWN" && event.data["guest"] === true) this.#guestShutDown = true;
     });
     this.#watch = new HangWatch({ deadlineMs: parts.plan.hangDeadlineMs, onHang: (hang) => this.#onHang(hang) });
-    for (const [id, { confined, monitor, channelInode }] of parts.processes) {
-      this.#watch.add({ id, pid: confined.pid, monitor, channelInode });
-      void confined.ended.then((status) => this.#onDeath(id, status));
-      const action = confined.plan.onWatchdog;
-      if (action !== undefined) onExpiry(monitor, () => void this.#onWatchdog(id, action));
-    }
+    for (const process of parts.processes.values()) this.watch(process);
+  }
+
+  /** The VM as it is now: devices may have been added and removed since its launch. */
+  get plan(): LaunchPlan {
+    return this.#plan;
+  }
+
+  replacePlan(plan: LaunchPlan): void {
+    this.#plan = plan;
+  }
+
+  /** Watches a process that is among the machine's, and judges its end. */
+  watch(process: MachineProcess): void {
+    const { confined, monitor, channelInode } = process;
+    const { id, onWatchdog: action } = confined.plan;
+    this.#watch.add({ id, pid: confined.pid, monitor, channelInode });
+    void confined.ended.then((status) => this.#onDeath(process, status));
+    if (action !== undefined) onExpiry(monitor, () => void this.#onWatchdog(id, action));
+  }
+
+  /** The VMM has let go of this device: that its process ends is no death. */
+  expectEnd(id: string): void {
+    const process = this.#parts.processes.get(id);
+    if (process !== undefined) this.#leaving.add(process);
+    this.#watch.remove(id);
   }
 
   /** Pids by process id, as the launcher's /proc shows them. */
@@ -102,7 +107,7 @@ export class RunningMachine {
     if (this.#stopping) return this.kill();
     this.#stopping = true;
     this.#watch.stop();
-    this.#parts.run.update({ state: "stopping" });
+    this.#note("stopping");
     logEvent(this.#parts.directories, { event: "stop", vm: this.plan.vm });
     for (const [command, graceMs] of [
       ["system_powerdown", this.plan.shutdownGraceMs],
@@ -128,10 +133,9 @@ export class RunningMachine {
     return vmm;
   }
 
-  async #onDeath(id: string, status: ExitStatus): Promise<void> {
-    const process = this.#parts.processes.get(id);
-    if (process === undefined) return;
-    this.#watch.remove(id);
+  async #onDeath(process: MachineProcess, status: ExitStatus): Promise<void> {
+    const { id } = process.confined.plan;
+    if (this.#parts.processes.get(id) === process) this.#watch.remove(id);
     const judging = this.#judge(process, status);
     this.#judgements.push(judging);
     const death = await judging;
@@ -140,7 +144,10 @@ export class RunningMachine {
     if (id === VMM_ID) return this.#decide(this.#endingOfVmm(death, status));
     const hung = this.#hangs.has(id);
     // Devices follow a VMM that ends, and may be seen first.
-    if (this.#stopping || (!hung && (await endsWithin(this.#vmm.confined.ended, FOLLOW_GRACE_MS)))) return;
+    if (this.#leaving.has(process) || this.#stopping) return;
+    if (!hung && (await endsWithin(this.#vmm.confined.ended, FOLLOW_GRACE_MS))) return;
+    // The VMM tells that a guest let a device go at the time at which it closes the channel.
+    if (this.#leaving.has(process)) return;
     if (!hung) this.#logDeath(id, death);
     if (this.plan.onDeviceExit === "pause") return this.#pause(death);
     this.#decide(death);
@@ -169,6 +176,16 @@ export class RunningMachine {
     this.#parts.processes.get(process)?.confined.kill();
   }
 
+  /** For those who look at it from elsewhere. A full disk must not keep a VM from being stopped. */
+  #note(state: "stopping" | "paused"): void {
+    try {
+      this.#parts.run.update({ state });
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      logEvent(this.#parts.directories, { event: "cleanup-failed", vm: this.plan.vm, message });
+    }
+  }
+
   #logDeath(process: string, { detail }: Ending): void {
     logEvent(this.#parts.directories, { event: "death", vm: this.plan.vm, process, detail });
   }
@@ -188,7 +205,7 @@ export class RunningMachine {
     this.#watch.stop();
     try {
       await this.#vmm.monitor.execute("stop");
-      this.#parts.run.update({ state: "paused" });
+      this.#note("paused");
       const { process, detail } = ending;
       if (process !== null) logEvent(this.#parts.directories, { event: "pause", vm: this.plan.vm, process, detail });
     } catch {
@@ -200,7 +217,7 @@ export class RunningMachine {
     if (this.#stopping) return;
     const outcome = await actOnExpiry(this.#vmm.monitor, action);
     logEvent(this.#parts.directories, { event: "watchdog", vm: this.plan.vm, process: id, ...outcome });
-    if (outcome.action === "pause" && !this.#stopping) this.#parts.run.update({ state: "paused" });
+    if (outcome.action === "pause" && !this.#stopping) this.#note("paused");
     if (outcome.action !== "stop" || this.#stopping) return;
     this.#cause ??= endingOfExpiry(id);
     this.#stopping = true;
@@ -229,17 +246,5 @@ export class RunningMachine {
     logEvent(directories, { event: "end", vm: this.plan.vm, process, reason, detail, exitCode });
     await dismantle(directories, run, onCleanupStep === undefined ? {} : { onStep: onCleanupStep });
     return judged;
-  }
-}
-
-async function endsWithin(promise: Promise<unknown>, graceMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), graceMs);
-  });
-  try {
-    return await Promise.race([promise.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

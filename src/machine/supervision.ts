@@ -2,6 +2,7 @@ import type { OwnedRun } from "../state/index.js";
 import type { RecordedSpec } from "./evidence.js";
 import type { Feed } from "./feed.js";
 import type { Keeper } from "./keeper.js";
+import type { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 import type { PlanRequest } from "./prepare_plan.js";
 import type { RunningMachine } from "./running_machine.js";
@@ -15,9 +16,10 @@ export interface Supervision {
   readonly run: OwnedRun;
   readonly processes: Map<string, MachineProcess>;
   readonly keeper: Keeper;
+  readonly kernelLog: KernelLog;
   readonly feed: Feed;
   /** The VM file, with the devices that were added since. */
-  readonly spec: RecordedSpec;
+  spec: RecordedSpec;
   readonly planning: PlanningContext;
   /** Gets one escaped line of a process's output. */
   readonly onLogLine: (process: string, line: string) => void;

@@ -85,6 +85,29 @@ export function openTenantFiles(request: TenantFilesRequest): TenantFiles {
   }
 }
 
+/**
+ * Opens and claims the images of one device of `spec`, which is to be added to a VM that runs: its other devices hold claims on
+ * theirs. By imageKey(). Throws as openTenantFiles(); then none stays open.
+ */
+export function openImagesOf(device: string, { spec, hostConfig, claimIn }: TenantFilesRequest): Map<string, OpenedFile> {
+  const keys = spec.devices
+    .filter(({ id }) => id === device)
+    .flatMap((own) => imageLayers(own).map((_, layer) => imageKey(device, layer)));
+  const images = new Map<string, Use>();
+  try {
+    for (const naming of nameImages(spec).filter(({ key }) => keys.includes(key))) {
+      const file = openTenantFile(naming.request, spec.source.directory, imageRootsOf(spec, hostConfig));
+      images.set(naming.key, { ...naming, file });
+    }
+    refuseSharedWrites([...images.values()].map((use) => ({ naming: use, identity: use.file.identity })));
+    if (claimIn !== null) for (const use of images.values()) use.file = claimFile(use.request, use.file, claimIn);
+    return new Map([...images].map(([key, { file }]) => [key, file]));
+  } catch (error) {
+    for (const { file } of images.values()) closeSync(file.fd);
+    throw error;
+  }
+}
+
 /** The VM's files with its serial logs, made now where they were absent. Throws as openTenantFiles(); none of its own stays open. */
 export function makeSerialLogs(request: TenantFilesRequest, files: TenantFiles): TenantFiles {
   const { spec, hostConfig, claimIn } = request;

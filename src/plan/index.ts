@@ -21,6 +21,15 @@ export type {
 export { planLauncher } from "./launcher.js";
 export { judgeLayers } from "./layers.js";
 export { CGROUP_DIRECTORY } from "./limits.js";
+export { type AddedDevicePlan, planAddedDevice, planWithoutDevice, requireHotPlugSlot } from "./plan_added_device.js";
 export { IMAGE_JUDGE_ROLE, JUDGE_FDS } from "./plan_image_judges.js";
-export type { FilterFacts, Identity, ImageFacts, LauncherInputs, PlanInputs, RoleInputs } from "./plan_inputs.js";
+export type {
+  DevicePlanInputs,
+  FilterFacts,
+  Identity,
+  ImageFacts,
+  LauncherInputs,
+  PlanInputs,
+  RoleInputs,
+} from "./plan_inputs.js";
 export { planLaunch } from "./plan_launch.js";

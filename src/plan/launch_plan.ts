@@ -12,7 +12,7 @@ export interface LaunchPlan {
   readonly judges: readonly ProcessPlan[];
   /** In start order, the VMM last. */
   readonly processes: readonly ProcessPlan[];
-  /** What the launcher keeps once the guest runs, when it is asked to confine itself: `bulkhead run` is. */
+  /** What the launcher keeps once the guest runs, when it is asked to confine itself: `bulkhead run` is, unless there are hot-plug slots. */
   readonly launcher: LauncherPlan;
   readonly cgroup: VmCgroupPlan | null;
   readonly onDeviceExit: "stop" | "pause";
@@ -33,6 +33,8 @@ export interface MachinePlan {
   readonly memoryBytes: number;
   readonly cpus: number;
   readonly serial: { readonly kind: "stdio" | "none" } | { readonly kind: "file"; readonly file: string };
+  /** Slots for devices that are added later; absent: none. */
+  readonly hotPlugSlots?: number;
 }
 
 export type NamespaceName = "user" | "mount" | "pid" | "net" | "ipc" | "uts" | "cgroup";
@@ -66,6 +68,8 @@ export interface ProcessPlan {
   readonly cgroup: ProcessCgroupPlan | null;
   readonly selinux: { readonly context: string; readonly image: string | null } | null;
   readonly layers: LayerStatuses;
+  /** The slot of a device that was added while the VM ran; absent for all others. */
+  readonly hotPlugSlot?: number;
 }
 
 export type FdKind = "null" | "pipe" | "unix-stream" | "file" | "block" | "tap" | "kvm" | "eventfd" | "memfd";

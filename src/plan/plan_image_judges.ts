@@ -1,7 +1,7 @@
 import type { LayerStatuses } from "../spec/index.js";
 import { imageKey, imageLayers } from "./image_nodes.js";
 import type { FdPlan, FdSource, ProcessPlan } from "./launch_plan.js";
-import type { ImageFacts, PlanInputs } from "./plan_inputs.js";
+import type { DevicePlanInputs, ImageFacts } from "./plan_inputs.js";
 import { planConfinement, roleOf } from "./process_confinement.js";
 
 /** The role that judges images: policies/roles/image-judge.yaml. */
@@ -25,7 +25,7 @@ const ADDRESS_SPACE_BYTES = 16 * 1024 * 1024;
  * One judge for each qcow2 file of each disk. It has the uid of the device that the image is for, which does not live yet, and
  * no cgroup, for it lives some milliseconds: CPU time, memory, threads and files are bounded by rlimits.
  */
-export function planImageJudges(inputs: PlanInputs, layers: LayerStatuses): ProcessPlan[] {
+export function planImageJudges(inputs: DevicePlanInputs, layers: LayerStatuses): ProcessPlan[] {
   return inputs.spec.devices.flatMap((device) =>
     imageLayers(device).flatMap(({ format }, layer): ProcessPlan[] => {
       if (format !== "qcow2") return [];
@@ -46,7 +46,7 @@ interface JudgedImage {
   readonly source: FdSource & { readonly device: string };
 }
 
-function planJudge(inputs: PlanInputs, judged: JudgedImage, layers: LayerStatuses): ProcessPlan {
+function planJudge(inputs: DevicePlanInputs, judged: JudgedImage, layers: LayerStatuses): ProcessPlan {
   const { key, image, source } = judged;
   const role = roleOf(inputs, IMAGE_JUDGE_ROLE);
   const confinement = planConfinement(inputs, { id: source.device, role, accel: "tcg", boot: null });

@@ -20,6 +20,9 @@ export interface PlanInputs {
   readonly rootsDirectory: string;
 }
 
+/** What the plan of one process is computed from. */
+export type DevicePlanInputs = Omit<PlanInputs, "launcher">;
+
 export interface RoleInputs {
   readonly policy: ResolvedPolicy;
   readonly inventory: ProgramInventory;

@@ -10,7 +10,7 @@ import { planLauncher } from "./launcher.js";
 import { judgeLayers, requireLayers } from "./layers.js";
 import { planIoLimit, planProcessCgroup, planVmCgroup } from "./limits.js";
 import { planImageJudges } from "./plan_image_judges.js";
-import type { PlanInputs } from "./plan_inputs.js";
+import type { DevicePlanInputs, PlanInputs } from "./plan_inputs.js";
 import { planConfinement, roleOf, STANDARD_FDS } from "./process_confinement.js";
 import { requireTcgDevices } from "./tcg_devices.js";
 
@@ -50,7 +50,9 @@ export function planLaunch(inputs: PlanInputs): LaunchPlan {
 
 function planMachine(inputs: PlanInputs): MachinePlan {
   const { machine, console } = inputs.spec;
-  return { ...chooseAccel(inputs), memoryBytes: machine.memoryBytes, cpus: machine.cpus, serial: console.serial };
+  const { memoryBytes, cpus, hotPlugSlots } = machine;
+  const slots = hotPlugSlots === undefined ? {} : { hotPlugSlots };
+  return { ...chooseAccel(inputs), memoryBytes, cpus, serial: console.serial, ...slots };
 }
 
 function chooseAccel(inputs: PlanInputs): { accel: "kvm" | "tcg"; accelWhy: string } {
@@ -69,7 +71,8 @@ function chooseAccel(inputs: PlanInputs): { accel: "kvm" | "tcg"; accelWhy: stri
   });
 }
 
-function planDevice(inputs: PlanInputs, device: DeviceSpec, layers: LayerStatuses): ProcessPlan {
+/** The process of one device. */
+export function planDevice(inputs: DevicePlanInputs, device: DeviceSpec, layers: LayerStatuses): ProcessPlan {
   const role = roleOf(inputs, device.role);
   const backends = planBackends(inputs, device);
   const [image, ...backing] = imageLayers(device).map((_, layer) => inputs.images.get(imageKey(device.id, layer)));
@@ -102,7 +105,7 @@ function planDevice(inputs: PlanInputs, device: DeviceSpec, layers: LayerStatuse
   };
 }
 
-function planBackends(inputs: PlanInputs, device: DeviceSpec): FdPlan[] {
+function planBackends(inputs: DevicePlanInputs, device: DeviceSpec): FdPlan[] {
   const fd = DEVICE_FDS.backend;
   if (device.disk !== null) return planImageFds(device, inputs.images, fd);
   if (device.serial !== null) {

@@ -2,7 +2,7 @@ import { MONITOR_FD } from "./arguments.js";
 import { planLandlock } from "./landlock.js";
 import type { FdPlan, NamespaceName } from "./launch_plan.js";
 import { planLimits } from "./limits.js";
-import type { Identity, PlanInputs, RoleInputs } from "./plan_inputs.js";
+import type { DevicePlanInputs, Identity, RoleInputs } from "./plan_inputs.js";
 import { planNodes, planRoot } from "./root_plan.js";
 import { syscallNames } from "./syscall_names.js";
 
@@ -23,13 +23,13 @@ export const STANDARD_FDS: readonly FdPlan[] = [
 ];
 
 /** Throws for a role that was not resolved: a defect of the caller. */
-export function roleOf(inputs: PlanInputs, role: string): RoleInputs {
+export function roleOf(inputs: DevicePlanInputs, role: string): RoleInputs {
   const found = inputs.roles.get(role);
   if (found === undefined) throw new Error(`no policy was resolved for role ${role}`);
   return found;
 }
 
-function identityOf(inputs: PlanInputs, id: string): Identity {
+function identityOf(inputs: DevicePlanInputs, id: string): Identity {
   const found = inputs.identities.get(id);
   if (found === undefined) throw new Error(`no identity was drawn for process ${id}`);
   return found;
@@ -37,7 +37,7 @@ function identityOf(inputs: PlanInputs, id: string): Identity {
 
 /** What devices, the VMM and the judges of images have in common. */
 export function planConfinement(
-  inputs: PlanInputs,
+  inputs: DevicePlanInputs,
   process: { id: string; role: RoleInputs; accel: "kvm" | "tcg"; boot: { kernel: string; initrd: string | null } | null },
 ) {
   const { role } = process;

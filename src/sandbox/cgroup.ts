@@ -40,6 +40,11 @@ export function createVmCgroup(plan: VmCgroupPlan): void {
   lendControllers(dirname(parent), plan.controllers);
   lendControllers(parent, plan.controllers);
   lendControllers(plan.path, plan.controllers);
+  setCgroupLimits(plan);
+}
+
+/** Writes the limits of a group that stands. */
+export function setCgroupLimits(plan: VmCgroupPlan): void {
   for (const [name, content] of Object.entries(plan.files)) write(`${plan.path}/${name}`, content);
 }
 

@@ -10,11 +10,25 @@ export interface Session {
   close(): void;
 }
 
+type SessionPlan = Pick<LaunchPlan, "vm" | "processes">;
+
 /** Makes a VM's session and, where its plan says so, its core-scheduling cookie. Throws SandboxError "session-failed". */
-export function openSession(plan: Pick<LaunchPlan, "vm" | "processes">): Session {
-  const coreCreate = plan.processes.some((process) => process.layers["core-scheduling"].status === "enforced");
+export function openSession(plan: SessionPlan): Session {
+  return makeSession(plan, { coreCreate: hasCookie(plan), coreSharePid: 0 });
+}
+
+/** One more session for a VM that runs, with the cookie of its process `pid`. Throws SandboxError "session-failed". */
+export function joinSession(plan: SessionPlan, pid: number): Session {
+  return makeSession(plan, { coreCreate: false, coreSharePid: hasCookie(plan) ? pid : 0 });
+}
+
+function hasCookie(plan: SessionPlan): boolean {
+  return plan.processes.some((process) => process.layers["core-scheduling"].status === "enforced");
+}
+
+function makeSession(plan: SessionPlan, cookie: { readonly coreCreate: boolean; readonly coreSharePid: number }): Session {
   try {
-    const native = new addon.Session({ coreCreate, coreSharePid: 0 });
+    const native = new addon.Session(cookie);
     return { id: native.id, native, close: () => native.close() };
   } catch (cause) {
     throw new SandboxError({

@@ -1,3 +1,4 @@
+export { type AddedDevice, addDeviceToSpec, parseDeviceText, readDeviceText } from "./device_file.js";
 export type { ResultStore, TextOrigin } from "./file_check.js";
 export { checkAgainstHost } from "./host_check.js";
 export { DEFAULT_QEMU, type HostConfig, type InclusiveRange, type QemuInstallation } from "./host_config.js";

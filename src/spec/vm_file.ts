@@ -41,10 +41,10 @@ export function parseVmText(text: string, origin: TextOrigin): VmSpec {
 }
 
 function toVmSpec(vm: VmFile, source: SpecSource): VmSpec {
-  const { memory, cpus, accel } = vm.machine;
+  const { memory, cpus, accel, hotPlugSlots } = vm.machine;
   return {
     name: vm.name,
-    machine: { memoryBytes: exactSize(memory), cpus, accel },
+    machine: { memoryBytes: exactSize(memory), cpus, accel, ...(hotPlugSlots === undefined ? {} : { hotPlugSlots }) },
     boot: toBootSpec(vm.boot),
     console: { serial: toSerialSpec(vm.console.serial) },
     devices: vm.devices.map(toDeviceSpec),
@@ -67,7 +67,8 @@ function toSerialSpec(serial: VmFile["console"]["serial"]): SerialSpec {
   return typeof serial === "string" ? { kind: serial } : { kind: "file", file: serial.file };
 }
 
-function toDeviceSpec(device: DeviceFile): DeviceSpec {
+/** What a checked entry of a device says. */
+export function toDeviceSpec(device: DeviceFile): DeviceSpec {
   const { id, role, model, disk, net, serial, usb, audio, watchdog, limits } = device;
   return {
     ...{ id, role, model },

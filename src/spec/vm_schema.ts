@@ -42,6 +42,7 @@ function makeVmSchema(z: Zod) {
       memory: size(z),
       cpus: z._default(whole(z, { min: 1, max: 64 }), 1),
       accel: z._default(choice(z, ["kvm", "tcg", "auto"]), "auto"),
+      hotPlugSlots: z.optional(whole(z, { min: 1, max: 8 })),
     }),
     boot: z.optional(bootSchema(z)),
     console: z._default(mapping(z, { serial: z._default(serialSchema(z), "none") }), { serial: "none" }),
@@ -66,7 +67,8 @@ function serialSchema(z: Zod) {
   return z.union([choice(z, ["stdio", "none"]), mapping(z, { file: path(z) })], "stdio, none or {file: PATH}");
 }
 
-function deviceSchema(z: Zod) {
+/** The entry of one device, in a list or in a file of its own. */
+export function deviceSchema(z: Zod) {
   return mapping(z, {
     id: text(z, DEVICE_ID, DEVICE_ID_EXPECTATION),
     role: text(z, /^[a-z][a-z0-9-]{0,31}$/, "a role name: 1 to 32 of a-z, 0-9 and -, a letter first"),

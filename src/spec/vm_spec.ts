@@ -24,6 +24,8 @@ export interface MachineSpec {
   readonly memoryBytes: number;
   readonly cpus: number;
   readonly accel: "kvm" | "tcg" | "auto";
+  /** Slots for devices that are added while the VM runs; absent: none. */
+  readonly hotPlugSlots?: number;
 }
 
 export type BootSpec =

@@ -111,9 +111,12 @@ test("a stranger's uid is refused even where it reaches the socket, and the refu
   for (const path of directories) assert.is(statSync(path).mode & 0o077, 0, path);
   assert.match(send(STATUS, STRANGER_UID), "PermissionError");
   for (const path of [...directories, socket]) chmodSync(path, 0o777);
-  assert.is(send(STATUS, STRANGER_UID), "closed");
-  assert.match(send(STATUS), /"running":true/);
-  for (const path of [...directories, socket]) chmodSync(path, 0o700);
+  try {
+    assert.is(send(STATUS, STRANGER_UID), "closed");
+    assert.match(send(STATUS), /"running":true/);
+  } finally {
+    for (const path of [...directories, socket]) chmodSync(path, 0o700);
+  }
   assert.match(
     readFileSync(`${fixture.directory}/log/events.jsonl`, "utf8"),
     `"event":"control-refused","vm":"${VM}","uid":${STRANGER_UID}`,

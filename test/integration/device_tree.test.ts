@@ -55,6 +55,13 @@ test("the planned machine holds nothing that is not on the list", () =>
     for (const type of ["q35-pcihost", "mch", "ISA"]) assert.ok(types.includes(type), type);
   }));
 
+test("a hot-plug slot is planned where the VM has some, and nowhere else", () =>
+  withVmm(["-device", "pcie-root-port,chassis=1"], async (monitor) => {
+    await verifyDeviceTree(monitor, "test", 1);
+    const refused = await verifyDeviceTree(monitor, "test").catch((error: Error) => error.message);
+    assert.match(String(refused), "pcie-root-port");
+  }));
+
 for (const [name, device, said] of [
   ["a floppy controller", "isa-fdc", /isa-fdc.*a floppy controller is among them/],
   ["a keyboard controller", "i8042", /i8042/],

@@ -191,4 +191,22 @@ test("end: before the greeting", async () => {
   await assertFails(opened, "qmp-closed", /closed/);
 });
 
+test("resume: half a line, answers to the dead client and garbage are skipped up to our own answer", async () => {
+  const monitor = new ScriptedMonitor();
+  monitor.write('unning": true}}\n');
+  const resumed = monitor.client.resume();
+  monitor.send({ error: { class: "GenericError", desc: "JSON parse error, stray" } }, { return: "another's", id: 2 });
+  const asked = await monitor.nextCommand();
+  assert.is(asked.execute, "query-status");
+  assert.ok(asked.id > 2 ** 31);
+  monitor.send({ event: "STOP", data: {} }, { return: { status: "running" }, id: asked.id });
+  assert.equal(await resumed, { status: "running" });
+  assert.equal(monitor.events, [{ event: "STOP", data: {} }]);
+  // From then on the monitor is held to its word again.
+  monitor.write("garbage\n");
+  const error = await monitor.client.execute("query-name").catch((caught: Error) => caught);
+  assert.match((error as Error).message, "not JSON");
+  monitor.close();
+});
+
 test.run();
