@@ -7,11 +7,12 @@ import { tapIsPermitted } from "./tap_pattern.js";
 import type { VmSpec } from "./vm_spec.js";
 
 /**
- * Refuses a VM that asks for more than the host file permits: memory, processes, taps. Throws SpecError "host-forbids" with the
+ * Refuses a VM that asks for more than the host file permits: memory, processes, taps, slots for hot-plug. Throws SpecError "host-forbids" with the
  * place in the VM file and the key of the host file, for all of them at once. Image roots are held when files are opened.
  */
 export function checkAgainstHost(vm: VmSpec, host: HostConfig): void {
-  const excesses = [...findMemoryExcess(vm, host), ...findProcessExcess(vm, host), ...findForbiddenTaps(vm, host)];
+  const finders = [findMemoryExcess, findProcessExcess, findForbiddenTaps, findForbiddenSlots];
+  const excesses = finders.flatMap((find) => find(vm, host));
   if (excesses.length === 0) return;
   const remedy = "Ask for less, or have the administrator change the host file.";
   throw new SpecError({ code: "host-forbids", tried: excesses.join("\n"), subject: vm.source.file, remedy });
@@ -45,6 +46,13 @@ function findForbiddenTaps(vm: VmSpec, host: HostConfig): string[] {
       `${place}: this host does not permit the tap ${quoteValue(net.tap)}, only ${permitted} (${nameHostKey(host, ["taps"])})`,
     ];
   });
+}
+
+/** A tenant's file must not decide that the launcher of its VM stays privileged. */
+function findForbiddenSlots(vm: VmSpec, host: HostConfig): string[] {
+  if (vm.machine.hotPlugSlots === undefined || host.hotPlug) return [];
+  const place = vm.source.locate(["machine", "hotPlugSlots"]);
+  return [`${place}: this host does not permit machine.hotPlugSlots (${nameHostKey(host, ["hotPlug"])})`];
 }
 
 function nameHostKey(host: HostConfig, path: readonly string[]): string {

@@ -82,6 +82,7 @@ function toHostConfig(host: HostFile, source: SpecSource | null): HostConfig {
     categories: parseRange(host.categories),
     limits: { memoryPerVmBytes, processesPerVm: host.limits.processesPerVm },
     qemu: host.qemu,
+    hotPlug: host.hotPlug,
     source,
   };
 }

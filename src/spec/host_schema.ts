@@ -2,7 +2,7 @@ import type { infer as Infer } from "zod/mini";
 import { loadZod, type Zod } from "./deferred_zod.js";
 import { DEFAULT_QEMU } from "./host_config.js";
 import { LAYERS } from "./layer.js";
-import { choice, mapping, size, text, whole } from "./schema_terms.js";
+import { choice, flag, mapping, size, text, whole } from "./schema_terms.js";
 
 type HostSchema = ReturnType<typeof makeHostSchema>;
 /** A host file whose shape is right, with its defaults filled in; `{}` gives the built-in configuration. */
@@ -32,6 +32,7 @@ function makeHostSchema(z: Zod) {
     categories: z._default(text(z, /^c[0-9]{1,4}-c[0-9]{1,4}$/, "a range of MCS categories such as c0-c1023"), "c0-c1023"),
     limits: z._default(limitsSchema(z), { memoryPerVm: "64G", processesPerVm: 64 }),
     qemu: z._default(qemuSchema(z), DEFAULT_QEMU),
+    hotPlug: z._default(flag(z), false),
   });
 }
 

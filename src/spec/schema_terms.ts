@@ -23,6 +23,11 @@ export function choice<const Word extends string>(z: Zod, words: readonly Word[]
   return z.enum(words as readonly [Word, ...Word[]], `one of ${words.join(", ")}`);
 }
 
+export function flag(z: Zod) {
+  const expectation = "true or false";
+  return z.boolean(expectation).check(z.describe(expectation));
+}
+
 export interface WholeBounds {
   readonly min: number;
   readonly max: number;

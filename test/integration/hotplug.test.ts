@@ -26,7 +26,8 @@ test.before(async () => {
   truncateSync(join(fixture.directory, "added.img"), 1024 * 1024);
   makeQcow2("base.qcow2", "8M");
   makeQcow2("-b", "base.qcow2", "-F", "qcow2", "overlay.qcow2");
-  const started = await runBulkhead(["run", "--detach", `${VM}.yaml`], fixture);
+  writeFileSync(join(fixture.directory, "host.yaml"), "hotPlug: true\n", { mode: 0o644 });
+  const started = await runBulkhead(["run", "--detach", "--host-file", "host.yaml", `${VM}.yaml`], fixture);
   assert.is(started.exitCode, 0, started.stderr);
 });
 test.after(async () => {
@@ -178,7 +179,7 @@ test("remove: a device of the VM file, and one that is not there, are refused", 
 
 test("the supervisor killed: attach finds the added device, which can be removed and added again; its death ends the VM", async () => {
   await orphan(fixture, VM);
-  assert.is((await runBulkhead(["attach", "--no-follow", VM], fixture)).exitCode, 0);
+  assert.is((await runBulkhead(["attach", "--no-follow", "--host-file", "host.yaml", VM], fixture)).exitCode, 0);
   assertWhole([...FIRST, "disk7"]);
   const removed = await device("remove", VM, "disk7");
   assert.is(removed.exitCode, 0, removed.stderr);

@@ -37,6 +37,13 @@ test("host without taps: a tap is refused, a card without a cable is not", () =>
   checkAgainstHost(parseVmText(FULL_VM_TEXT.replace("tap: tap0", "disconnected: true"), VM_ORIGIN), host);
 });
 
+test("slots for hot-plug: refused unless the host file permits them, for the supervisor keeps its privileges", () => {
+  const plugging = parseVmText("name: a\nmachine: {memory: 64M, hotPlugSlots: 2}\n", VM_ORIGIN);
+  const { message } = errorOf(() => checkAgainstHost(plugging, builtInHostConfig()));
+  assert.match(message, /does not permit machine.hotPlugSlots \(hotPlug, built in/);
+  checkAgainstHost(plugging, hostWith("hotPlug: true"));
+});
+
 test("required layers: the union of both files, once each, in the order of layers", () => {
   const asking = parseVmText(`${LEAST_VM_TEXT}require: [selinux, seccomp]`, VM_ORIGIN);
   assert.equal(requiredLayers(asking, hostWith("require: [uid, seccomp]")), ["seccomp", "uid", "selinux"]);

@@ -39,6 +39,7 @@ test("host file with every key: read into a HostConfig", async () => {
     categories: { first: 10, last: 500 },
     limits: { memoryPerVmBytes: 8 * 1024 ** 3, processesPerVm: 9 },
     qemu: { program: "/usr/local/bin/qemu", sysroot: "/srv/qemu-11" },
+    hotPlug: true,
   });
   assert.is(source?.directory, folder);
   assert.is(source?.locate(["limits", "processesPerVm"]), `${file}:6:27`);
@@ -61,6 +62,7 @@ test("built-in host configuration: the values of the reference", () => {
     categories: { first: 0, last: 1023 },
     limits: { memoryPerVmBytes: 64 * 1024 ** 3, processesPerVm: 64 },
     qemu: { program: "/usr/bin/qemu-system-x86_64", sysroot: "/" },
+    hotPlug: false,
     source: null,
   });
 });

@@ -34,6 +34,7 @@ uids: 200000-265533
 categories: c10-c500
 limits: {memoryPerVm: 8G, processesPerVm: 9}
 qemu: {program: /usr/local/bin/qemu, sysroot: /srv/qemu-11}
+hotPlug: true
 `;
 
 /** The least that a VM file holds; tests append keys from line 3 on. */
