@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 
@@ -32,6 +33,17 @@ bool install_filter(const char* path) {
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
 
+// The five numbers of a line; false when it has fewer.
+bool parse_numbers(const char* line, std::array<unsigned long, 5>& numbers) {
+  for (unsigned long& number : numbers) {
+    char* end = nullptr;
+    number = std::strtoul(line, &end, 10);
+    if (end == line) return false;
+    line = end;
+  }
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -48,12 +60,12 @@ int main(int argc, char** argv) {
     std::perror(argv[1]);
     return 1;
   }
-  long count = 0;
-  long number = 0;
-  std::array<unsigned long, 3> a{};
-  while (std::scanf("%ld %ld %lu %lu %lu", &count, &number, &a[0], &a[1], &a[2]) == 5) {
+  std::array<char, 256> line{};
+  std::array<unsigned long, 5> numbers{};
+  while (std::fgets(line.data(), line.size(), stdin) != nullptr && parse_numbers(line.data(), numbers)) {
+    const auto [count, number, a, b, c] = numbers;
     const long long start = now_ns();
-    for (long done = 0; done < count; ++done) syscall(number, a[0], a[1], a[2]);
+    for (unsigned long done = 0; done < count; ++done) syscall(static_cast<long>(number), a, b, c);
     std::printf("%lld\n", now_ns() - start);
     std::fflush(stdout);
   }
