@@ -69,7 +69,10 @@ test("a process that is stopped by job control: read, and still stopped", async 
   const pid = await start(allowing(1).bytes);
   process.kill(pid, "SIGSTOP");
   assert.is(readFilters(pid).length, 2);
-  assert.match(readFileSync(`/proc/${pid}/status`, "utf8"), /^State:\tT/m);
+  // Let go, it stops again by itself, in the kernel: that takes a moment.
+  const isStopped = () => /^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  for (let waitedMs = 0; !isStopped() && waitedMs < 1000; waitedMs += 10) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.ok(isStopped());
 });
 
 test("a process that is gone: told so", () => {
