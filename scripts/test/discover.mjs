@@ -7,7 +7,8 @@ import { listFiles, REPOSITORY } from "../repository.mjs";
  * deadlines could not. Integration tests start VMs and change the host, so they never run side by side.
  */
 export const KINDS = [
-  { name: "unit", parallel: 2, deadlineMs: 120_000 },
+  // One more than the cores of the smallest machine: the longest of these wait for deadlines most of the time.
+  { name: "unit", parallel: 3, deadlineMs: 120_000 },
   { name: "property", parallel: 2, deadlineMs: 300_000 },
   { name: "golden", parallel: 2, deadlineMs: 120_000 },
   { name: "integration", parallel: 1, deadlineMs: 600_000 },
