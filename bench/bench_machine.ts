@@ -1,7 +1,7 @@
 import { type ProgramInventory, takeInventory } from "../src/host/index.js";
 import { DEFAULT_QEMU, openDirectories, parseVmText, readHostFile } from "../src/index.js";
 import type { PlanRequest } from "../src/machine/index.js";
-import { loadRolePolicy } from "../src/policy/index.js";
+import { loadCallFrequencies, loadRolePolicy } from "../src/policy/index.js";
 import { compiledFilter } from "../src/seccomp/index.js";
 import { POLICY_FOLDER, type Workshop } from "./benchmark.js";
 
@@ -52,7 +52,8 @@ export async function benchPlanRequest(workshop: Workshop, vmText: string): Prom
 export async function filterOfRole(request: PlanRequest, role: string): Promise<Buffer> {
   const policy = await loadRolePolicy({ folder: request.policyFolder, role });
   const cacheDirectory = `${request.directories.cache}/filters`;
-  const program = await compiledFilter({ policy: policy.seccomp, phases: "start+run", cacheDirectory });
+  const frequencies = loadCallFrequencies({ folder: request.policyFolder, role });
+  const program = await compiledFilter({ policy: policy.seccomp, phases: "start+run", frequencies, cacheDirectory });
   return program.bytes;
 }
 

@@ -1,5 +1,5 @@
-import { closeSync, read } from "node:fs";
-import { promisify } from "node:util";
+import { once } from "node:events";
+import { Socket } from "node:net";
 import { type ProgramInventory, takeInventory } from "../src/host/index.js";
 import { previewPlan } from "../src/index.js";
 import type { LaunchPlan, ProcessPlan } from "../src/plan/index.js";
@@ -82,13 +82,14 @@ export class ConfinedProgram {
    */
   runVerified(): Promise<void> {
     return this.#run(async (confined, manifest) => {
-      const log = manifest.takeNear("log");
+      const log = new Socket({ fd: manifest.takeNear("log"), readable: true, writable: false });
       try {
-        await promisify(read)(log, Buffer.alloc(1), 0, 1, null);
+        await once(log, "data");
+        log.pause();
         const { held } = manifest;
         verifyMachine(this.#machine, [{ ...confined, inventory: this.#inventory, held }]);
       } finally {
-        closeSync(log);
+        log.destroy();
       }
     });
   }

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, createReadStream, createWriteStream } from "node:fs";
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { addon } from "../src/kernel/index.js";
@@ -39,9 +40,9 @@ export class LineProgram {
   /** The same, in the session of a VM and nothing else taken from it. */
   static async startIn(session: Session, command: readonly string[], inherited: readonly number[] = []): Promise<LineProgram> {
     const [program] = command as [string, ...string[]];
-    const [questions, input] = addon.pipePair();
-    const [output, answers] = addon.pipePair();
-    const places = [questions, answers, 2, ...inherited];
+    // Not pipes: theirs do not block.
+    const [near, far] = addon.socketPair();
+    const places = [far, far, 2, ...inherited];
     const started = await addon.spawnConfined({
       operations: [
         ...places.map((fd, number) => ({ step: "place-fd", fd, number: BigInt(number) }) as const),
@@ -59,16 +60,12 @@ export class LineProgram {
       groupMap: "",
       deadlineMs: EXEC_DEADLINE_MS,
     });
-    closeSync(questions);
-    closeSync(answers);
+    closeSync(far);
     if (started.failed) throw new Error(`cannot start ${program}: ${JSON.stringify(started)}`);
     const { pidfd } = started;
     const ended = addon.waitExit({ pidfd, keepAlive: true }).finally(() => closeSync(pidfd));
-    return new LineProgram(program, {
-      input: createWriteStream("", { fd: input }),
-      output: createReadStream("", { fd: output }),
-      ended,
-    });
+    const socket = new Socket({ fd: near });
+    return new LineProgram(program, { input: socket, output: socket, ended });
   }
 
   async ask(question: string): Promise<string> {

@@ -60,8 +60,11 @@ export class Manifest {
         if (image === null) throw new Error("the plan has an image and none was given");
         return openSync(image, "r+");
       case "log": {
-        const [near, far] = addon.pipePair();
+        const [near, nonBlocking] = addon.pipePair();
         this.#near.set(from, near);
+        // Opened anew it blocks: a program that writes without end waits, and does not end by EAGAIN.
+        const far = openSync(`/proc/self/fd/${nonBlocking}`, "w");
+        closeSync(nonBlocking);
         return far;
       }
       case "monitor":
