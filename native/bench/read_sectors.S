@@ -5,6 +5,7 @@
         .code16
         .text
         .globl  start
+        .include "entry.inc"
 
         .set    READS, 128
         .set    SECTORS_PER_READ, 127   # the most that every BIOS takes in one extended read
@@ -12,15 +13,7 @@
         .set    BUFFER_SEGMENT, 0x1000  # 64 KiB of free memory from 10000h on
 
 start:
-        ljmp    $0, $1f                 # some BIOSes enter at 07c0:0000; from here on all segments are zero
-1:      cli                             # no interrupt may come between the two halves of the stack pointer
-        xorw    %ax, %ax
-        movw    %ax, %ds
-        movw    %ax, %es
-        movw    %ax, %ss
-        movw    $start, %sp             # the stack grows down from below this sector
-        sti
-        cld
+        boot_sector_entry
 
         movb    %dl, boot_disk
         call    serial_init

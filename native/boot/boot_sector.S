@@ -8,21 +8,14 @@
         .code16
         .text
         .globl  start
+        .include "entry.inc"
 
         .set    STAGE2_ADDRESS, 0x8000  # scripts/setup/boot_program.mjs links the second stage for this address
         .set    STAGE2_LBA, 1
         .set    STAGE2_SECTORS, 4
 
 start:
-        ljmp    $0, $1f                 # some BIOSes enter at 07c0:0000; from here on all segments are zero
-1:      cli                             # no interrupt may come between the two halves of the stack pointer
-        xorw    %ax, %ax
-        movw    %ax, %ds
-        movw    %ax, %es
-        movw    %ax, %ss
-        movw    $start, %sp             # the stack grows down from below this sector
-        sti
-        cld
+        boot_sector_entry
 
         movb    %dl, boot_disk
         call    serial_init

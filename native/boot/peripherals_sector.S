@@ -7,6 +7,7 @@
         .code16
         .text
         .globl  start
+        .include "entry.inc"
 
         .set    BIOS_PCI, 0x1a          # INT 1Ah, AH=B1h: PCI BIOS Specification 2.1
         .set    PCI_FIND_DEVICE, 0xb102 # DX vendor, CX device, SI index; BX is bus and function, carry when there is none
@@ -29,15 +30,7 @@
         .set    WDT_ENABLE, 0x02
 
 start:
-        ljmp    $0, $1f                 # some BIOSes enter at 07c0:0000; from here on all segments are zero
-1:      cli                             # no interrupt may come between the two halves of the stack pointer
-        xorw    %ax, %ax
-        movw    %ax, %ds
-        movw    %ax, %es
-        movw    %ax, %ss
-        movw    $start, %sp             # the stack grows down from below this sector
-        sti
-        cld
+        boot_sector_entry
 
         call    serial_init
         movb    $'s', %al
