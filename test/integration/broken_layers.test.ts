@@ -12,6 +12,8 @@ const test = suite("a layer that is broken on purpose ends the launch", {
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;
+/** Above all numbers of a manifest. */
+const LEFT_OPEN_FD = 200n;
 
 test.before(async () => {
   fixture = await makeFixture();
@@ -97,9 +99,22 @@ test("fds: one more is passed than the manifest has", async () => {
   }
 });
 
-test("fds: the launcher's other fds are not closed", async () => {
-  const error = await failureOf("test-close", without("close-other-fds"));
-  assert.ok(["verification-failed", "process-died"].includes(error.code), error.message);
+test("fds: those that are open beside the manifest's are not closed", async () => {
+  const fd = openSync("/etc/hostname", "r");
+  try {
+    // Whatever Node opens closes on exec; what the launcher's own parent left it, high in the table, does not.
+    const left = alterOnly("disk1", (request) => ({
+      ...request,
+      operations: request.operations.map((one) =>
+        one.step === "close-other-fds" ? ({ step: "place-fd", fd, number: LEFT_OPEN_FD } as const) : one,
+      ),
+    }));
+    const error = await failureOf("test-close", left);
+    assertVerified(error, "fds");
+    assert.match(error.message, /200 .*\/etc\/hostname/);
+  } finally {
+    closeSync(fd);
+  }
 });
 
 test("capabilities: the bounding set is kept", async () =>
