@@ -104,6 +104,9 @@ KernelResult Session::take_turns() {
   while (__atomic_load_n(&exchange_.turn, __ATOMIC_SEQ_CST) == session) {
     if (wait_while(exchange_.turn, session, &answer_deadline) != -ETIMEDOUT) continue;
     raw_syscall(SYS_pidfd_send_signal, pidfd_, SIGKILL, 0, 0);
+    // Gone before its memory is the caller's again; its zombie is the destructor's.
+    raw_syscall(SYS_waitid, P_PIDFD, pidfd_, 0, WEXITED | WNOWAIT);
+    if (__atomic_load_n(&exchange_.turn, __ATOMIC_SEQ_CST) != session) break;
     return KernelResult::failed("wait for the session's process", ETIMEDOUT);
   }
   if (exchange_.result < 0) return KernelResult::failed(exchange_.call, static_cast<int>(-exchange_.result));
