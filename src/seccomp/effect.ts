@@ -1,6 +1,7 @@
 /**
  * What the kernel makes of a filter's 32-bit answer: SECCOMP_RET_* of include/uapi/linux/seccomp.h. Action in the high 16
- * bits, data in the low 16.
+ * bits, data in the low 16. Not taken from action.ts, by which the generators write answers: the proof reads them with this
+ * table, and a slip in one must not hide in the other.
  */
 const ACTIONS = {
   "kill-process": 0x80000000,
