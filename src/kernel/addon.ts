@@ -122,6 +122,8 @@ export interface Addon {
   /** Performs the operations in every thread of this process; the seccomp filter once, for all. For the main thread only. */
   confineSelf(options: { operations: readonly ChildOperation[] }): ConfineResult;
   waitExit(options: { pidfd: number; keepAlive: boolean }): Promise<ExitStatus>;
+  /** How a process ended that is not our child, once it is reaped; null before. Throws SystemError before Linux 6.15. */
+  exitStatus(options: { pidfd: number }): ExitStatus | null;
   openPidfd(options: { pid: number }): number;
   sendSignal(options: { pidfd: number; signal: number }): void;
   /** Whether two threads share their fd table, and their root, working directory and umask. */

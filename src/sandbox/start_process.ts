@@ -14,6 +14,7 @@ import type { ProcessPlan } from "../plan/index.js";
 import { openLeafCgroup } from "./cgroup.js";
 import { type BootFile, openChildMounts } from "./child_mounts.js";
 import { childOperations, cloneFlags } from "./child_operations.js";
+import { exitOfOther } from "./exit_of_other.js";
 import { openLandlockRuleset } from "./landlock.js";
 import type { Session } from "./session.js";
 
@@ -39,6 +40,8 @@ export interface ConfinedProcess {
   readonly pid: number;
   /** Number of its session. */
   readonly session: number;
+  /** Of a process that another launcher started, in clock ticks since boot: what tells its pid's records from earlier ones. */
+  readonly startTime?: string;
   /** Settles once, when the process has ended and is reaped. */
   readonly ended: Promise<ExitStatus>;
   /** Sends SIGKILL; does nothing when it has ended. */
@@ -122,13 +125,14 @@ export interface WatchedProcess {
 }
 
 /**
- * A process that runs already. The kernel tells only a parent how a process ended: for one that another launcher started,
- * `ended` gives neither code nor signal.
+ * A process that runs already. Of one that another launcher started, `ended` gives what exitOfOther() can find out: from
+ * kernels before Linux 6.15 neither code nor signal.
  */
 export function watchProcess(plan: ProcessPlan, { pid, pidfd, session }: WatchedProcess): ConfinedProcess {
   let live = true;
-  const ended = addon.waitExit({ pidfd, keepAlive: true }).then((status) => {
+  const ended = addon.waitExit({ pidfd, keepAlive: true }).then(async (own) => {
     live = false;
+    const status = own.exitCode === null && own.signal === null ? await exitOfOther(pidfd) : own;
     closeSync(pidfd);
     return status;
   });
