@@ -139,6 +139,19 @@ test("an orphan whose device died meanwhile: attach finds that out and ends it a
   await waitUntil(() => fixture.leftovers().length === 0, "the end of the cleanup");
 });
 
+test("an orphan that is stopped: whoever stops it is confined while the guest may take its time, and tells of an intrusion", async () => {
+  await detach("test-halt", (text) => text.replace("shutdownGraceMs: 200", "shutdownGraceMs: 30000"));
+  await orphan(fixture, "test-halt");
+  const stopping = startBulkhead(["stop", "test-halt"], fixture);
+  await waitUntil(() => eventsOf(fixture, "test-halt", "stop").length === 1, "the request to shut down");
+  assert.is(supervisorOf(fixture, "test-halt"), stopping.child.pid);
+  assert.ok(await isConfined("test-halt"));
+  provoker.call(await pidOf("test-halt", "disk1"), PTRACE_CALL);
+  const stopped = await stopping.finished;
+  assert.is(stopped.exitCode, 5, stopped.stderr);
+  assert.match(stopped.stderr, /refused ptrace\n.*"test-halt" is stopped/);
+});
+
 test("an orphan without its keeper cannot be attached; stop says so and ends it by force", async () => {
   await detach("test-kept");
   const record = JSON.parse(readFileSync(`${fixture.directory}/run/vms/test-kept/record.json`, "utf8")) as {
