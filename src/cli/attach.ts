@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { EXIT } from "../errors/index.js";
-import { addsDevices, adopt, askSupervisor, type Ending, type FeedItem } from "../machine/index.js";
+import { adopt, askSupervisor, type Ending, type FeedItem } from "../machine/index.js";
 import { findRun, openDirectories } from "../state/index.js";
 import { escapeControls } from "../text/index.js";
 import { leaveCaller, REPORT_OPTION, reportSupervising, runInBackground } from "./background.js";
@@ -63,7 +63,7 @@ async function superviseOrphan(vm: string, reportFd: string, options: AttachOpti
     process.stderr.write(`bulkhead: VM "${vm}" differs from its plan: ${escapeControls(line)}\n`);
   }
   leaveCaller();
-  if (options.keepPrivileges !== true && !addsDevices(machine)) confineOrLeave(machine, REMEDY);
+  if (options.keepPrivileges !== true) confineOrLeave(machine, REMEDY);
   reportSupervising(reportFd);
   const ending = await machine.ended;
   release();

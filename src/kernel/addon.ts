@@ -143,6 +143,8 @@ export interface Addon {
   socketPair(): [number, number];
   /** A listening UNIX socket, SOCK_SEQPACKET or SOCK_STREAM, at a path of at most 107 bytes, which must not exist. */
   listenLocal(options: { path: string; packets: boolean }): number;
+  /** A connection that waits at a listening socket, non-blocking; -1 when none does. */
+  acceptLocal(options: { fd: number }): number;
   /** To a SOCK_SEQPACKET socket. Waits `timeoutMs` at most, to connect and later for each message: EAGAIN. */
   connectPackets(options: { path: string; timeoutMs: number }): number;
   /** Sends data, and an fd with it unless that is -1, as one message; never waits. */

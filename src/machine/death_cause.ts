@@ -37,7 +37,7 @@ export interface DeadProcess {
 
 /**
  * How a process ended that is not our child, where the kernel does not say: the logs name the process that a filter killed, and
- * the one that faulted. A record counts that can be its own. Any other end stays unknown.
+ * the one that faulted, where a record can be its own, and its group counts kills for lack of memory. Any other end stays unknown.
  */
 async function inferStatus(process: DeadProcess, status: ExitStatus, kernelLog: KernelLog): Promise<ExitStatus> {
   if (!isUnknown(status)) return status;
@@ -45,7 +45,8 @@ async function inferStatus(process: DeadProcess, status: ExitStatus, kernelLog: 
   const sinceUs = startTime === undefined ? 0 : logTimeOfStart(startTime);
   const refused = await awaitRecord(() => kernelLog.refusedCall(pid, sinceUs));
   if (refused !== null) return { exitCode: null, signal: SIGSYS };
-  return kernelLog.fault(pid, sinceUs) === null ? status : { exitCode: null, signal: SIGSEGV };
+  if (kernelLog.fault(pid, sinceUs) !== null) return { exitCode: null, signal: SIGSEGV };
+  return wasOutOfMemory(process.plan) ? { exitCode: null, signal: SIGKILL } : status;
 }
 
 /** Asks the kernel's logs and the process's cgroup. Call it before the cgroup is removed. Never throws. */
@@ -124,15 +125,18 @@ function isHalt(plan: Pick<ProcessPlan, "root">, { what, file, offset }: Recorde
   }
 }
 
-/** A fresh cgroup has counted no OOM kill before: memory.events of Documentation/admin-guide/cgroup-v2.rst. */
 function explainKill(plan: Pick<ProcessPlan, "cgroup">): string {
-  if (plan.cgroup === null) return "SIGKILL";
+  if (!wasOutOfMemory(plan)) return "SIGKILL";
+  const limitBytes = plan.cgroup?.files["memory.max"];
+  return `SIGKILL: it was out of memory${limitBytes === undefined ? "" : ` (its cgroup has memory.max ${limitBytes})`}`;
+}
+
+/** A fresh cgroup has counted no OOM kill before: memory.events of Documentation/admin-guide/cgroup-v2.rst. */
+function wasOutOfMemory({ cgroup }: Pick<ProcessPlan, "cgroup">): boolean {
+  if (cgroup === null) return false;
   try {
-    const events = readFileSync(`${plan.cgroup.path}/memory.events`, "utf8");
-    if (!/^oom_kill [1-9]/m.test(events)) return "SIGKILL";
-    const limitBytes = plan.cgroup.files["memory.max"];
-    return `SIGKILL: it was out of memory${limitBytes === undefined ? "" : ` (its cgroup has memory.max ${limitBytes})`}`;
+    return /^oom_kill [1-9]/m.test(readFileSync(`${cgroup.path}/memory.events`, "utf8"));
   } catch {
-    return "SIGKILL"; // No memory controller here.
+    return false; // No memory controller here.
   }
 }

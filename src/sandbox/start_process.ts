@@ -52,6 +52,11 @@ export interface ConfinedProcess {
 
 /** Starts one process by its plan. Throws SandboxError with the step that failed; then nothing of it is left. */
 export async function startProcess(request: StartRequest): Promise<ConfinedProcess> {
+  return watchProcess(request.plan, await spawnProcess(request));
+}
+
+/** The same for whoever hands the process over to another: nobody watches it yet, and its pidfd is the caller's. */
+export async function spawnProcess(request: StartRequest): Promise<WatchedProcess> {
   const { plan } = request;
   const resources = new ChildResources();
   try {
@@ -59,7 +64,7 @@ export async function startProcess(request: StartRequest): Promise<ConfinedProce
     const spawn = request.alterSpawn?.(plan.id, planned) ?? planned;
     const result = await addon.spawnConfined(spawn);
     if (result.failed) throw spawnFailure(plan, spawn.operations, result);
-    return watchProcess(plan, { pid: result.pid, pidfd: result.pidfd, session: request.session.id });
+    return { pid: result.pid, pidfd: result.pidfd, session: request.session.id };
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
     throw new SandboxError({

@@ -61,6 +61,7 @@ test("the OOM killer of the process's cgroup is named with its limit; another SI
   writeFileSync(`${folder}/memory.events`, "low 0\nhigh 0\nmax 12\noom 1\noom_kill 1\noom_group_kill 0\n");
   const killed = await explainDeath({ pid: 1, plan }, signal(9), played({}));
   assert.is(killed.words, "SIGKILL: it was out of memory (its cgroup has memory.max 1048576)");
+  assert.is((await explainDeath({ pid: 1, plan }, UNTOLD, played({}))).words, killed.words);
   writeFileSync(`${folder}/memory.events`, "low 0\nhigh 0\nmax 12\noom 1\noom_kill 0\noom_group_kill 0\n");
   assert.is((await explainDeath({ pid: 1, plan }, signal(9), played({}))).words, "SIGKILL");
   rmSync(`${folder}/memory.events`);
