@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { describeSummary, type Summary } from "./statistics.js";
 
 /** One line of the result table. */
 export interface Result {
@@ -11,6 +12,11 @@ export interface Result {
   readonly measured: string;
   /** null without a goal. */
   readonly met: boolean | null;
+}
+
+/** Whether a ratio, paired round by round, stays at or below what is asked for. */
+export function judgeRatio(subject: string, ratios: Summary, max: number): Result {
+  return { subject, goal: `at most ${max}`, measured: describeSummary(ratios, "", 3), met: ratios.median <= max };
 }
 
 export interface Benchmark {
