@@ -40,7 +40,7 @@ const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 
 export const POLICY_FOLDER = join(REPOSITORY, "policies");
 export const BOOT_FOLDER = join(REPOSITORY, "native/build/boot");
-export const BULKHEAD_COMMAND = join(REPOSITORY, "dist/src/cli/main.js");
+export const BULKHEAD_COMMAND = join(REPOSITORY, "dist/bundle/cli/main.js");
 
 /** A program of native/bench, built by scripts/setup/bench_programs.mjs. */
 export function benchProgram(name: string): string {

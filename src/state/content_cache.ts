@@ -60,19 +60,13 @@ function digest(content: string | Buffer): Buffer {
   return createHash("sha256").update(content).digest();
 }
 
-/** Rooms whose code computes what is kept. */
-const COMPUTING_ROOMS = ["text", "spec", "policy", "seccomp", "kernel"];
-
 let knownIdentity: string | undefined;
 
-/** Changes with every build of these rooms: names, sizes and times of their compiled files. */
+/** Changes with every build of our code: names, sizes and times of its compiled files. */
 function codeIdentity(): string {
   if (knownIdentity !== undefined) return knownIdentity;
   const top = fileURLToPath(new URL("..", import.meta.url));
-  const files = COMPUTING_ROOMS.flatMap((room) => {
-    const names = readdirSync(`${top}${room}`, { recursive: true, encoding: "utf8" });
-    return names.filter((name) => name.endsWith(".js")).map((name) => `${room}/${name}`);
-  });
+  const files = readdirSync(top, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".js"));
   const lines = files.map((name) => {
     const { size, mtimeMs } = statSync(`${top}${name}`);
     return `${name}:${size}:${mtimeMs}`;
