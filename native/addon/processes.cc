@@ -1,13 +1,13 @@
 // Processes by pidfd.
 #include <linux/kcmp.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <uv.h>
 
 #include <memory>
 
 #include "glue.h"
 #include "raw_syscall.h"
+#include "wait_exit.h"
 
 namespace bulkhead {
 namespace {
@@ -90,7 +90,7 @@ class ExitWatch {
     const Napi::HandleScope scope(env_);
     const Napi::CallbackScope callback(env_, context_);
     siginfo_t status{};
-    const long r = raw_syscall(SYS_waitid, P_PIDFD, pidfd_, as_argument(&status), WEXITED);
+    const long r = wait_exit(pidfd_, status);
     Napi::Object result = Napi::Object::New(env_);
     const bool exited = r >= 0 && status.si_code == CLD_EXITED;
     const bool killed = r >= 0 && !exited;

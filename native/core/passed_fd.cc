@@ -34,7 +34,10 @@ KernelResult receive_with_fd(int socket_fd, void* data, std::size_t size, Unique
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  const ssize_t got = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
+  ssize_t got = -1;
+  do {
+    got = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
   if (got < 0) return KernelResult::failed("recvmsg");
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
