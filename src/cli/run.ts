@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { type ExitCode, SpecError } from "../errors/index.js";
-import { addsDevices, confineLauncher, type LaunchRequest, launch, type RunningMachine } from "../machine/index.js";
+import { confineLauncher, type LaunchRequest, launch, type RunningMachine } from "../machine/index.js";
 import type { VmSpec } from "../spec/index.js";
 import { escapeControls } from "../text/index.js";
 import { leaveCaller, REPORT_OPTION, reportSupervising, runInBackground } from "./background.js";
@@ -58,7 +58,7 @@ async function superviseLaunch(file: string, options: RunOptions): Promise<void>
   for (const signal of ENDING_SIGNALS) process.off(signal, interrupt);
   const release = forwardSignals(machine);
   if (options.reportFd !== undefined) leaveCaller();
-  if (options.keepPrivileges !== true && !addsDevices(machine)) await confineOrEnd(machine);
+  if (options.keepPrivileges !== true) await confineOrEnd(machine);
   if (options.reportFd !== undefined) reportSupervising(options.reportFd);
   const ending = await machine.ended;
   release();

@@ -37,6 +37,11 @@ const SIGNALS: Readonly<Record<number, string>> = {
 };
 const SIGSYS = 31;
 
+/** Whether nothing tells how it ended: a process that another launcher started, which nothing speaks against. */
+export function isUnknown({ exitCode, signal }: ExitStatus): boolean {
+  return exitCode === null && signal === null;
+}
+
 /** `exit status 1`, `SIGSYS (a call that its seccomp filter refuses)`. */
 export function describeExit(status: ExitStatus): string {
   if (status.exitCode !== null) return `exit status ${status.exitCode}`;
