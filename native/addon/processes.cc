@@ -10,6 +10,7 @@
 
 #include "glue.h"
 #include "raw_syscall.h"
+#include "wait_exit.h"
 
 namespace bulkhead {
 namespace {
@@ -122,7 +123,7 @@ class ExitWatch {
     const Napi::HandleScope scope(env_);
     const Napi::CallbackScope callback(env_, context_);
     siginfo_t status{};
-    const long r = raw_syscall(SYS_waitid, P_PIDFD, pidfd_, as_argument(&status), WEXITED);
+    const long r = wait_exit(pidfd_, status);
     const bool exited = r >= 0 && status.si_code == CLD_EXITED;
     deferred_.Resolve(describe_exit(env_, exited, r >= 0 && !exited, status.si_status));
   }

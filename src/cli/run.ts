@@ -29,7 +29,8 @@ export function addRun(program: Command): void {
       "after",
       "\nSIGINT, SIGTERM and SIGHUP shut the guest down; a second one ends it at once.\n" +
         "With --detach the VM has no terminal: its serial console cannot be `stdio`. `bulkhead attach` follows it.\n" +
-        "Exit codes: 0 the guest shut down, 2 bad input, 3 this host cannot, 4 a device died or a watchdog expired, 5 an intrusion signal.\n" +
+        "Exit codes: 0 the guest shut down, 2 bad input, 3 this host cannot, 4 a process of the VM died or hung, or a watchdog expired,\n" +
+        "5 an intrusion signal.\n" +
         "\nExamples:\n  bulkhead run web1.yaml\n  bulkhead run --detach web1.yaml\n  bulkhead run --verbose web1.yaml 2>launch.log",
     )
     .action(async (file: string, options: RunOptions) => {

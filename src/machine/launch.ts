@@ -1,7 +1,7 @@
 import { MachineError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import type { ProcessPlan } from "../plan/index.js";
-import { openSession, prepareRoot, type Session, verifyMachine } from "../sandbox/index.js";
+import { openSession, prepareRoot, type Session, verifySettledMachine } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
@@ -13,7 +13,7 @@ import { verifyDeviceTree } from "./device_tree.js";
 import { keepEvidence } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { describeReading, type Inspection } from "./inspect.js";
-import { Keeper, keptFds, keptLines } from "./keeper.js";
+import { KEPT_AUDIT, Keeper, type KeptFd, keptFds, keptLines } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
 import type { LaunchRequest, LaunchStep } from "./launch_request.js";
 import type { MachineProcess } from "./machine_process.js";
@@ -178,7 +178,9 @@ class Launch {
 
   #keep(): Keeper {
     const { vm } = this.#run.record;
-    const kept = [...keptFds(this.#manifests), ...keptLines(this.#prepared.files)];
+    const { auditFd } = this.#kernelLog;
+    const audit: KeptFd[] = auditFd === null ? [] : [{ name: KEPT_AUDIT, kind: "file", fd: auditFd }];
+    const kept = [...keptFds(this.#manifests), ...keptLines(this.#prepared.files), ...audit];
     const keeper = Keeper.start(vm, { directory: this.#run.directory }, kept);
     this.#run.update({ keeper: keeper.identity });
     return keeper;
@@ -195,7 +197,7 @@ class Launch {
     }));
     // The VMM answers while the kernel is read.
     const deviceTree = verifyDeviceTree(this.#processOf(VMM_ID).monitor, plan.vm, plan.machine.hotPlugSlots);
-    const [reading] = await Promise.all([Promise.resolve().then(() => verifyMachine(plan, started)), deviceTree]);
+    const [reading] = await Promise.all([verifySettledMachine(plan, started), deviceTree]);
     return { schemaVersion: 1, vm: plan.vm, state: "starting", launcher: null, ...describeReading(reading, started) };
   }
 

@@ -222,7 +222,9 @@ kvm(
     assert.is(ended.exitCode, 0, ended.stderr);
     assert.match(ended.stdout, "bulkhead-boot: powering off");
     assert.match(ended.stderr, /"event":"cleanup".*\n.*ended: the guest shut down/);
-    assert.is(readFileSync(join(fixture.directory, "serial.log"), "utf8"), ended.stdout);
+    // Written by the supervisor, which may still be about it.
+    const log = () => readFileSync(join(fixture.directory, "serial.log"), "utf8");
+    await waitUntil(() => log() === ended.stdout, `the log's end; it has ${log()}`);
   },
 );
 
