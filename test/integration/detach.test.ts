@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { suite } from "../support/harness.js";
 import { findListed, isRunning, orphan, supervisorOf, writeIdleVm } from "../support/idle_vm.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
 
 const test = suite("bulkhead run --detach, attach", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
@@ -37,49 +37,52 @@ async function isConfined(vm: string): Promise<boolean> {
 }
 
 test("detached: the command ends with 0 once the guest runs; its supervisor has its own session and nothing of the caller's", async () => {
-  await detach("test-detach");
-  assert.is((await findListed(fixture, "test-detach"))?.state, "running");
-  const pid = supervisorOf(fixture, "test-detach");
+  await detach(vmName("test-detach"));
+  assert.is((await findListed(fixture, vmName("test-detach")))?.state, "running");
+  const pid = supervisorOf(fixture, vmName("test-detach"));
   assert.equal(sessionOf(pid), { session: pid, terminal: 0 });
   assert.is(readlinkSync(`/proc/${pid}/cwd`), "/");
   assert.is(readlinkSync(`/proc/${pid}/fd/0`), "/dev/null");
-  assert.ok(await isConfined("test-detach"));
-  const stopped = await runBulkhead(["stop", "test-detach"], fixture);
+  assert.ok(await isConfined(vmName("test-detach")));
+  const stopped = await runBulkhead(["stop", vmName("test-detach")], fixture);
   assert.is(stopped.exitCode, 0, stopped.stderr);
   await waitUntil(() => !isRunning(pid), "the supervisor's end");
 });
 
 test("detached: a launch that fails gives its error and exit code, and a terminal for a console is refused", async () => {
-  await writeIdleVm(fixture, "test-refused", (text) => text.replace("disk1-blank.img", "missing.img"));
-  const failed = await runBulkhead(["run", "--detach", "test-refused.yaml"], fixture);
+  await writeIdleVm(fixture, vmName("test-refused"), (text) => text.replace("disk1-blank.img", "missing.img"));
+  const failed = await runBulkhead(["run", "--detach", `${vmName("test-refused")}.yaml`], fixture);
   assert.is(failed.exitCode, 2);
   assert.match(failed.stderr, /cannot use "missing.img".*ENOENT/);
-  await writeFile(join(fixture.directory, "test-stdio.yaml"), demoVmText({ name: "test-stdio", disks: "blank" }));
-  const refused = await runBulkhead(["run", "-d", "test-stdio.yaml"], fixture);
+  await writeFile(
+    join(fixture.directory, `${vmName("test-stdio")}.yaml`),
+    demoVmText({ name: vmName("test-stdio"), disks: "blank" }),
+  );
+  const refused = await runBulkhead(["run", "-d", `${vmName("test-stdio")}.yaml`], fixture);
   assert.is(refused.exitCode, 2);
   assert.match(
     refused.stderr,
-    /test-stdio\.yaml:3:\d+: cannot run VM "test-stdio" in the background: its serial console is `stdio`/,
+    /test-stdio-\w+\.yaml:3:\d+: cannot run VM "test-stdio-\w+" in the background: its serial console is `stdio`/,
   );
 });
 
 test("an orphan: attach gives it a supervisor that is confined, can ask and verify, and sees its devices die", async () => {
-  await detach("test-adopt");
-  await orphan(fixture, "test-adopt");
-  const before = await findListed(fixture, "test-adopt");
+  await detach(vmName("test-adopt"));
+  await orphan(fixture, vmName("test-adopt"));
+  const before = await findListed(fixture, vmName("test-adopt"));
   assert.is(before?.state, "orphaned");
-  const unsupervised = await runBulkhead(["qmp", "test-adopt", "query-status"], fixture);
+  const unsupervised = await runBulkhead(["qmp", vmName("test-adopt"), "query-status"], fixture);
   assert.is(unsupervised.exitCode, 3);
-  assert.match(unsupervised.stderr, "bulkhead attach test-adopt");
-  const attached = await runBulkhead(["attach", "--no-follow", "test-adopt"], fixture);
+  assert.match(unsupervised.stderr, `bulkhead attach ${vmName("test-adopt")}`);
+  const attached = await runBulkhead(["attach", "--no-follow", vmName("test-adopt")], fixture);
   assert.is(attached.exitCode, 0, attached.stderr);
-  assert.equal(await findListed(fixture, "test-adopt"), { ...(before as object), state: "running" });
+  assert.equal(await findListed(fixture, vmName("test-adopt")), { ...(before as object), state: "running" });
   for (const id of ["vmm", "disk1", "net0"]) {
-    const asked = await runBulkhead(["qmp", "test-adopt", id, "query-status"], fixture);
+    const asked = await runBulkhead(["qmp", vmName("test-adopt"), id, "query-status"], fixture);
     assert.is(asked.exitCode, 0, asked.stderr);
   }
-  assert.ok(await isConfined("test-adopt"));
-  const following = startBulkhead(["attach", "test-adopt"], fixture);
+  assert.ok(await isConfined(vmName("test-adopt")));
+  const following = startBulkhead(["attach", vmName("test-adopt")], fixture);
   await new Promise((resolve) => setTimeout(resolve, 500));
   process.kill(before?.processes.find(({ id }) => id === "net0")?.pid ?? 0, "SIGKILL");
   const ended = await following.finished;
@@ -88,29 +91,29 @@ test("an orphan: attach gives it a supervisor that is confined, can ask and veri
 });
 
 test("an orphan whose device died meanwhile: attach finds that out and ends it as its VM file says", async () => {
-  await detach("test-late");
-  await orphan(fixture, "test-late");
-  const listed = await findListed(fixture, "test-late");
+  await detach(vmName("test-late"));
+  await orphan(fixture, vmName("test-late"));
+  const listed = await findListed(fixture, vmName("test-late"));
   const pid = listed?.processes.find(({ id }) => id === "disk0")?.pid ?? 0;
   process.kill(pid, "SIGKILL");
   await waitUntil(() => !isRunning(pid), "the device's end");
-  await runBulkhead(["attach", "--no-follow", "test-late"], fixture);
-  await waitUntil(async () => (await findListed(fixture, "test-late")) === undefined, "the VM's end");
+  await runBulkhead(["attach", "--no-follow", vmName("test-late")], fixture);
+  await waitUntil(async () => (await findListed(fixture, vmName("test-late"))) === undefined, "the VM's end");
   await waitUntil(() => fixture.leftovers().length === 0, "the end of the cleanup");
 });
 
 test("an orphan without its keeper cannot be attached; stop says so and ends it by force", async () => {
-  await detach("test-kept");
-  const record = JSON.parse(readFileSync(`${fixture.directory}/run/vms/test-kept/record.json`, "utf8")) as {
+  await detach(vmName("test-kept"));
+  const record = JSON.parse(readFileSync(`${fixture.directory}/run/vms/${vmName("test-kept")}/record.json`, "utf8")) as {
     keeper: { pid: number };
   };
   process.kill(record.keeper.pid, "SIGKILL");
-  await orphan(fixture, "test-kept");
-  const attached = await runBulkhead(["attach", "test-kept"], fixture);
+  await orphan(fixture, vmName("test-kept"));
+  const attached = await runBulkhead(["attach", vmName("test-kept")], fixture);
   assert.is(attached.exitCode, 3);
-  assert.match(attached.stderr, /Cannot reach the keeper of VM "test-kept"/);
-  assert.is((await findListed(fixture, "test-kept"))?.state, "orphaned");
-  const stopped = await runBulkhead(["stop", "test-kept"], fixture);
+  assert.match(attached.stderr, /Cannot reach the keeper of VM "test-kept-\w+"/);
+  assert.is((await findListed(fixture, vmName("test-kept")))?.state, "orphaned");
+  const stopped = await runBulkhead(["stop", vmName("test-kept")], fixture);
   assert.is(stopped.exitCode, 0, stopped.stderr);
   assert.match(stopped.stderr, "by force");
 });
@@ -130,17 +133,17 @@ kvm.afterEach(() => assert.equal(fixture.leftovers(), []));
 kvm(
   "attach follows console, logs and events of a live VM; Ctrl-C ends the following, not the VM; the last line tells how the VM ended",
   async () => {
-    await detach("test-follow", (text) =>
+    await detach(vmName("test-follow"), (text) =>
       text.replace("serial: none", "serial: {file: serial.log}").replaceAll("-blank", "").replace("tcg", "kvm"),
     );
-    const first = startBulkhead(["attach", "test-follow"], fixture);
+    const first = startBulkhead(["attach", vmName("test-follow")], fixture);
     // Firmware takes seconds under KVM here; by now the command follows.
     await new Promise((resolve) => setTimeout(resolve, 1500));
     first.child.kill("SIGINT");
     const left = await first.finished;
     assert.is(left.exitCode, 0, left.stderr);
-    assert.match(left.stderr, 'VM "test-follow" runs on');
-    const ended = await runBulkhead(["attach", "test-follow"], fixture);
+    assert.match(left.stderr, `VM "${vmName("test-follow")}" runs on`);
+    const ended = await runBulkhead(["attach", vmName("test-follow")], fixture);
     assert.is(ended.exitCode, 0, ended.stderr);
     assert.match(ended.stdout, "bulkhead-boot: powering off");
     assert.match(ended.stderr, /"event":"cleanup".*\n.*ended: the guest shut down/);

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { type LaunchRequest, launch, type RunningMachine } from "../../src/index.js";
 import { writeBootImage } from "../support/boot_sectors.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { Provoker } from "../support/provoke.js";
 import { waitUntil } from "../support/run_command.js";
 
@@ -63,7 +63,7 @@ function watchLoop(): { readonly longestMs: number; stop(): void } {
 
 test("a device that writes 1 GiB to standard error is not held up, and neither is the launcher", async () => {
   const shown: string[] = [];
-  const text = demoVmText({ name: "flood-stderr", disks: "blank", more: "hangDeadlineMs: 60000" });
+  const text = demoVmText({ name: vmName("flood-stderr"), disks: "blank", more: "hangDeadlineMs: 60000" });
   await during(await start(text, { onLogLine: (id, line) => id === "disk1" && shown.push(line) }), async (machine) => {
     const pid = machine.pids.get("disk1") as number;
     const before = process.memoryUsage().rss;
@@ -81,7 +81,7 @@ test("a device that writes 1 GiB to standard error is not held up, and neither i
 test("a guest that floods its serial log: the log grows, and the launcher has time for all else", async () => {
   await writeBootImage(join(fixture.directory, "disk0-blank.img"), "flood-serial");
   const path = join(fixture.directory, "serial.log");
-  const text = demoVmText({ name: "flood-file", disks: "blank" }).replace("serial: stdio", "serial: {file: serial.log}");
+  const text = demoVmText({ name: vmName("flood-file"), disks: "blank" }).replace("serial: stdio", "serial: {file: serial.log}");
   await during(await start(text), async () => {
     const loop = watchLoop();
     await waitUntil(() => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 16 * 1024, "output in the log", 30_000);

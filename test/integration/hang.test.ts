@@ -5,7 +5,7 @@ import { writeBootImage } from "../support/boot_sectors.js";
 import { endStarvation, starve } from "../support/cpu_starvation.js";
 import { eventsOf } from "../support/event_reading.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { Provoker } from "../support/provoke.js";
 
 const test = suite("a process that hangs", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
@@ -57,7 +57,7 @@ for (const [id, how, reason, exitCode] of [
 ] as const) {
   const load = id === "disk0" ? "under guest I/O" : id === "disk1" ? "idle" : "under guest I/O";
   test(`${id}, ${load}, ${how}: it is killed within its deadline and named`, async () => {
-    const machine = await start(`hang-${id}-${how}`);
+    const machine = await start(vmName(`hang-${id}-${how}`));
     const begin = performance.now();
     HANGS[how]?.(pidOf(machine, id));
     const ending = await machine.ended;
@@ -73,12 +73,12 @@ for (const [id, how, reason, exitCode] of [
 }
 
 test("onDeviceExit: pause: the stopped device is killed, then the VMM, which it had blocked, is paused", async () => {
-  const machine = await start("hang-pause", "onDeviceExit: pause");
+  const machine = await start(vmName("hang-pause"), "onDeviceExit: pause");
   process.kill(pidOf(machine, "disk0"), "SIGSTOP");
   const deadline = Date.now() + DEADLINE_MS + 5000;
-  while (eventsOf(fixture, "hang-pause", "pause").length === 0 && Date.now() < deadline) await wait(50);
+  while (eventsOf(fixture, vmName("hang-pause"), "pause").length === 0 && Date.now() < deadline) await wait(50);
   assert.equal(
-    eventsOf(fixture, "hang-pause", "pause").map((event) => event.process),
+    eventsOf(fixture, vmName("hang-pause"), "pause").map((event) => event.process),
     ["disk0"],
   );
   assert.ok(machine.pids.get("vmm"));
@@ -87,8 +87,8 @@ test("onDeviceExit: pause: the stopped device is killed, then the VMM, which it 
 });
 
 test("processes that get a thousandth of a CPU are slow, and not hung", async () => {
-  const machine = await start("hang-starved");
-  const feed = starve("hang-starved", machine.pids.values());
+  const machine = await start(vmName("hang-starved"));
+  const feed = starve(vmName("hang-starved"), machine.pids.values());
   try {
     const outcome = await Promise.race([machine.ended, wait(5 * DEADLINE_MS)]);
     assert.is(outcome, undefined, `ended: ${JSON.stringify(outcome)}`);
@@ -96,9 +96,9 @@ test("processes that get a thousandth of a CPU are slow, and not hung", async ()
     feed();
     machine.kill();
     await machine.ended;
-    endStarvation("hang-starved");
+    endStarvation(vmName("hang-starved"));
   }
-  assert.equal(eventsOf(fixture, "hang-starved", "hang"), []);
+  assert.equal(eventsOf(fixture, vmName("hang-starved"), "hang"), []);
 });
 
 test.run();

@@ -6,7 +6,7 @@ import { findRun, inspectRun, openDirectories } from "../../src/index.js";
 import type { KnownRun } from "../../src/state/index.js";
 import { suite } from "../support/harness.js";
 import { isRunning, orphan, writeIdleVm } from "../support/idle_vm.js";
-import { cgroupMount, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { cgroupMount, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { namespaceOf, statusOfThreads } from "../support/proc_reading.js";
 import { runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
 
@@ -14,7 +14,7 @@ const test = suite("bulkhead device add, device remove", {
   needs: ["root", "qemu", "qemu-img", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
-const VM = "test-plug";
+const VM = vmName("test-plug");
 let fixture: MachineFixture;
 
 test.before(async () => {
@@ -117,7 +117,7 @@ for (const [what, id, rest, said, exitCode] of [
     "an image that the VM writes",
     "disk9",
     "role: disk, model: lsi53c895a, disk: {file: disk0-blank.img}",
-    /VM "test-plug" \(its disk0\) holds a lock on it/,
+    /VM "test-plug-\w+" \(its disk0\) holds a lock on it/,
     3,
   ],
   [
@@ -195,12 +195,12 @@ test("the supervisor killed: attach finds the added device, which can be removed
 });
 
 test("add: a VM without slots is told how to get some", async () => {
-  await writeIdleVm(fixture, "test-plug-none");
-  assert.is((await runBulkhead(["run", "--detach", "test-plug-none.yaml"], fixture)).exitCode, 0);
-  const refused = await device("add", "test-plug-none", "net7.yaml");
+  await writeIdleVm(fixture, vmName("test-plug-none"));
+  assert.is((await runBulkhead(["run", "--detach", `${vmName("test-plug-none")}.yaml`], fixture)).exitCode, 0);
+  const refused = await device("add", vmName("test-plug-none"), "net7.yaml");
   assert.is(refused.exitCode, 2);
   assert.match(refused.stderr, "Say `hotPlugSlots: N` under `machine`");
-  assert.is((await runBulkhead(["stop", "test-plug-none", "--now"], fixture)).exitCode, 0);
+  assert.is((await runBulkhead(["stop", vmName("test-plug-none"), "--now"], fixture)).exitCode, 0);
 });
 
 test.run();

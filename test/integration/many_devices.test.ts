@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { findRun, launch, openDirectories } from "../../src/index.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { waitUntil } from "../support/run_command.js";
 
 const test = suite("a VM with sixteen device processes", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 90_000 });
@@ -22,7 +22,7 @@ const HELD_FDS = 300;
 test("a launcher with hundreds of open fds: a child's probes still find a number within its limit", async () => {
   const held = Array.from({ length: HELD_FDS }, () => openSync("/dev/null", "r"));
   try {
-    const machine = await launch(await fixture.request(demoVmText({ name: "test-fds-held", disks: "blank" })));
+    const machine = await launch(await fixture.request(demoVmText({ name: vmName("test-fds-held"), disks: "blank" })));
     machine.kill();
     await machine.ended;
   } finally {
@@ -50,7 +50,7 @@ async function sixteenDevices(name: string): Promise<string> {
 
 test("sixteen devices launch, are lost one by one while the VM is paused, and nothing is left", async () => {
   const directories = openDirectories(fixture.environment);
-  const machine = await launch(await fixture.request(await sixteenDevices("test-sixteen")));
+  const machine = await launch(await fixture.request(await sixteenDevices(vmName("test-sixteen"))));
   try {
     const devices = [...machine.pids].filter(([id]) => id !== "vmm");
     assert.is(devices.length, DISKS + CARDS);
@@ -58,7 +58,7 @@ test("sixteen devices launch, are lost one by one while the VM is paused, and no
       process.kill(pid, "SIGKILL");
       await waitUntil(() => !isAlive(pid), `the end of ${id}`);
     }
-    await waitUntil(() => findRun(directories, "test-sixteen")?.state === "paused", "the pause");
+    await waitUntil(() => findRun(directories, vmName("test-sixteen"))?.state === "paused", "the pause");
     const vmm = machine.pids.get("vmm") ?? 0;
     assert.ok(isAlive(vmm), "the VMM waits, paused");
   } finally {

@@ -10,7 +10,7 @@ import { judgeImages } from "../../src/machine/judge_images.js";
 import { readPolicyFolder, resolveImageJudge } from "../../src/machine/resolved_role.js";
 import { rootsDirectory } from "../../src/sandbox/index.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { compileVictim } from "../support/victim/compile_victim.js";
 
 const test = suite("qcow2 images, judged in a confined process", {
@@ -39,7 +39,7 @@ function make(name: string, ...options: string[]): string {
 }
 
 /** A VM with one disk; `disk` as in a VM file. */
-function vmText(disk: string, name = "test-judged"): string {
+function vmText(disk: string, name = vmName("test-judged")): string {
   return `name: ${name}\nmachine: {memory: 64M, accel: tcg}\ndevices:\n  - {id: disk0, role: disk, model: lsi53c895a, disk: ${disk}}\n`;
 }
 
@@ -118,7 +118,7 @@ test("a chain: the guest's disk shows what only the backing file holds, and the 
   qemuImg("convert", "-f", "raw", "-O", "qcow2", "disk0.img", "system.qcow2");
   qemuImg("create", "-q", "-f", "qcow2", "-b", "system.qcow2", "-F", "qcow2", "over.qcow2");
   const before = readFileSync(place("system.qcow2"));
-  const text = demoVmText({ name: "test-chain", disks: "demo" }).replace(
+  const text = demoVmText({ name: vmName("test-chain"), disks: "demo" }).replace(
     "{file: disk0.img}",
     "{file: over.qcow2, format: qcow2, backing: {file: system.qcow2, format: qcow2}}",
   );
