@@ -18,6 +18,8 @@ import { parseMessage } from "./qmp_message.js";
 export interface ControlOptions {
   /** Longest wait for the answer, in ms; null: as long as the VM lives. Default 30000. */
   readonly deadlineMs?: number | null;
+  /** Called once the VM is followed: whatever happens from then on comes as an item. */
+  readonly onFollowing?: () => void;
   /** Gets what happens, where the request follows the VM. */
   readonly onItem?: (item: FeedItem) => void;
   /** Aborted: the connection is closed and the answer is null. */
@@ -51,7 +53,7 @@ interface Exchange {
 }
 
 function exchange(vm: string, { socket, request, options }: Exchange): Promise<unknown> {
-  const { deadlineMs = ANSWER_DEADLINE_MS, onItem, signal } = options;
+  const { deadlineMs = ANSWER_DEADLINE_MS, onFollowing, onItem, signal } = options;
   return new Promise((resolve, reject) => {
     const fail = (code: string, answer: string): void => reject(supervisorError(code, vm, answer));
     const timer =
@@ -75,6 +77,7 @@ function exchange(vm: string, { socket, request, options }: Exchange): Promise<u
     readLines(socket, { bytesMax: ANSWER_BYTES_MAX, onFlood }, (line) => {
       const answer = parseMessage(line) as ControlAnswer | string;
       if (typeof answer === "string") fail("supervisor-garbled", answer);
+      else if ("following" in answer) onFollowing?.();
       else if ("item" in answer) onItem?.(decodeItem(answer.item));
       else if ("failure" in answer) reject(decodeFailure(answer.failure));
       else resolve(answer.result);

@@ -17,8 +17,12 @@ export type ControlRequest =
   | { readonly request: "device-remove"; readonly id: string; readonly waitMs: number }
   | { readonly request: "follow" };
 
-/** What it answers: any number of items where it is followed, then the result or the failure, which is last. */
-export type ControlAnswer = { readonly item: WireItem } | { readonly result: unknown } | { readonly failure: WireFailure };
+/** What it answers: where it is followed, that it is and then any number of items; the result or the failure, which is last. */
+export type ControlAnswer =
+  | { readonly following: true }
+  | { readonly item: WireItem }
+  | { readonly result: unknown }
+  | { readonly failure: WireFailure };
 
 /** A FeedItem as JSON carries it. */
 export type WireItem = { readonly kind: "console"; readonly base64: string } | Exclude<FeedItem, { readonly kind: "console" }>;

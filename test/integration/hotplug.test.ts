@@ -5,10 +5,10 @@ import * as assert from "uvu/assert";
 import { findRun, inspectRun, openDirectories } from "../../src/index.js";
 import type { KnownRun } from "../../src/state/index.js";
 import { suite } from "../support/harness.js";
-import { isRunning, orphan, writeIdleVm } from "../support/idle_vm.js";
+import { isRunning, orphan, startFollowing, writeIdleVm } from "../support/idle_vm.js";
 import { cgroupMount, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { namespaceOf, statusOfThreads } from "../support/proc_reading.js";
-import { runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
+import { runBulkhead, waitUntil } from "../support/run_command.js";
 
 const test = suite("bulkhead device add, device remove", {
   needs: ["root", "qemu", "qemu-img", "user-namespaces", "cgroup-v2"],
@@ -186,8 +186,7 @@ test("the supervisor killed: attach finds the added device, which can be removed
   const added = await device("add", VM, "disk7.yaml");
   assert.is(added.exitCode, 0, added.stderr);
   assertWhole([...FIRST, "disk7"]);
-  const following = startBulkhead(["attach", VM], fixture);
-  await new Promise((resolve) => setTimeout(resolve, 700));
+  const following = await startFollowing(fixture, VM);
   process.kill(pidOf("disk7"), "SIGKILL");
   const ended = await following.finished;
   assert.is(ended.exitCode, 4, ended.stderr);
