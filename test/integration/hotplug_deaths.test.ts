@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { suite } from "../support/harness.js";
 import { isRunning, orphan, supervisorOf } from "../support/idle_vm.js";
+import { vmName } from "../support/machine_fixture.js";
 import { FIRST, PluggableVm } from "../support/pluggable_vm.js";
 import { linksOfFds } from "../support/proc_reading.js";
 import { type RunningCommand, startBulkhead, waitUntil } from "../support/run_command.js";
@@ -12,7 +13,7 @@ const test = suite("hot-plug and processes that die", {
   needs: ["root", "qemu", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
-const VM = "test-plug-deaths";
+const VM = vmName("test-plug-deaths");
 let plugged: PluggableVm;
 
 test.before(async () => {
