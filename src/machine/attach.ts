@@ -1,5 +1,5 @@
 import { MachineError } from "../errors/index.js";
-import { explainDeath } from "./death_cause.js";
+import { explainDeath, loadSyscallNames } from "./death_cause.js";
 import type { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 
@@ -8,7 +8,8 @@ import type { MachineProcess } from "./machine_process.js";
  * the devices, which exist only after their own commands ran. A process that dies meanwhile ends the wait.
  */
 export async function attachAll(processes: readonly MachineProcess[], kernelLog: KernelLog): Promise<void> {
-  const attached = Promise.all(processes.map(attach));
+  // Loaded while QEMU starts; a death from here on is told by them.
+  const attached = Promise.all([loadSyscallNames(), ...processes.map(attach)]);
   // One that dies after its own attach counts as well: the VMM would wait for it in vain.
   await Promise.race([attached, ...processes.map((process) => reportDeath(process, kernelLog))]);
 }
