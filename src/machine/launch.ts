@@ -7,7 +7,7 @@ import { logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { claimCgroup } from "./claim_cgroup.js";
-import { collectGarbage, dismantle } from "./cleanup.js";
+import { collectGarbage, dismantleOrLeave } from "./cleanup.js";
 import { openControl } from "./control_server.js";
 import { verifyDeviceTree } from "./device_tree.js";
 import { keepEvidence } from "./evidence.js";
@@ -46,7 +46,7 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
     const message = error instanceof Error ? error.message : String(error);
     logEvent(directories, { event: "launch-failed", vm: spec.name, message });
     // A running machine has done it by itself.
-    if (!run.released) await dismantle(directories, run);
+    if (!run.released) await dismantleOrLeave(directories, run, {});
     throw error;
   }
 }
