@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { createConnection, type Socket } from "node:net";
-import { MachineError } from "../errors/index.js";
+import { MachineError, RemoteError } from "../errors/index.js";
 import type { KnownRun } from "../state/index.js";
 import {
   type AdditionTurn,
@@ -15,6 +15,7 @@ import {
 import type { FeedItem } from "./feed.js";
 import { readLines } from "./line_reader.js";
 import { parseMessage } from "./qmp_message.js";
+import { ADDITION_ABANDONED } from "./talk.js";
 
 export interface ControlOptions {
   /** Longest wait for the answer, in ms, the caller's own turns not counted; null: as long as the VM lives. Default 30000. */
@@ -120,8 +121,10 @@ class Exchange {
     this.#send({ done: this.#failure === undefined });
   }
 
+  /** What the caller saw fail counts, unless the supervisor knows more than that the caller gave up: how the process died. */
   #fail(error: unknown): void {
-    this.#reject(this.#failure === undefined ? error : this.#failure.error);
+    const knowsMore = error instanceof RemoteError && error.code !== ADDITION_ABANDONED;
+    this.#reject(this.#failure === undefined || knowsMore ? error : this.#failure.error);
   }
 }
 
