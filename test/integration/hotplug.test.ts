@@ -139,7 +139,8 @@ test("remove: a device of the VM file, and one that is not there, are refused", 
 
 test("add: a VM without slots is told how to get some", async () => {
   await writeIdleVm(plugged.fixture, vmName("test-plug-none"));
-  assert.is((await runBulkhead(["run", "--detach", `${vmName("test-plug-none")}.yaml`], plugged.fixture)).exitCode, 0);
+  const started = await runBulkhead(["run", "--detach", `${vmName("test-plug-none")}.yaml`], plugged.fixture);
+  assert.is(started.exitCode, 0, started.stderr);
   const refused = await runBulkhead(["device", "add", vmName("test-plug-none"), "net7.yaml"], plugged.fixture);
   assert.is(refused.exitCode, 2);
   assert.match(refused.stderr, "Say `hotPlugSlots: N` under `machine`");
