@@ -12,7 +12,7 @@ import { buildRoot } from "../support/repository.js";
 import { runBulkhead, waitUntil } from "../support/run_command.js";
 
 const test = suite("backends: images and private roots", {
-  needs: ["root", "qemu", "qemu-img", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "qemu-img", "user-namespaces"],
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;
@@ -104,7 +104,7 @@ test("a private root that was tampered with is built anew before it is used", as
 
 test.run();
 
-const tap = suite("backends: taps", { needs: ["root", "qemu", "tun", "network-namespaces"], timeoutMs: 60_000 });
+const tap = suite("backends: taps", { needs: ["root", "qemu-tcg", "tun", "network-namespaces"], timeoutMs: 60_000 });
 const namespace = `bulkhead-test-${process.pid}`;
 
 function ip(...args: string[]): void {

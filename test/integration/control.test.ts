@@ -9,7 +9,7 @@ import { findListed, writeIdleVm } from "../support/idle_vm.js";
 import { type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { runBulkhead } from "../support/run_command.js";
 
-const test = suite("control of a VM from other terminals", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("control of a VM from other terminals", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 const VM = vmName("test-control");
 /** Any uid but root's. */
 const STRANGER_UID = 54_321;

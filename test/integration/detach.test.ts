@@ -8,7 +8,7 @@ import { findListed, isRunning, orphan, startFollowing, supervisorOf, writeIdleV
 import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { runBulkhead, waitUntil } from "../support/run_command.js";
 
-const test = suite("bulkhead run --detach, attach", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("bulkhead run --detach, attach", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 let fixture: MachineFixture;
 
 test.before(async () => {
@@ -132,7 +132,7 @@ test("attach: Ctrl-C ends the following, not the VM", async () => {
 test.run();
 
 const speaking = suite("bulkhead attach to a VM whose guest speaks", {
-  needs: ["root", "qemu", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "user-namespaces"],
   timeoutMs: 60_000,
 });
 speaking.before(async () => {

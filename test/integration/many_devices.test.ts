@@ -7,7 +7,7 @@ import { suite } from "../support/harness.js";
 import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { waitUntil } from "../support/run_command.js";
 
-const test = suite("a VM with sixteen device processes", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 90_000 });
+const test = suite("a VM with sixteen device processes", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 90_000 });
 let fixture: MachineFixture;
 
 test.before(async () => {

@@ -14,7 +14,7 @@ import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support
 import { compileVictim } from "../support/victim/compile_victim.js";
 
 const test = suite("qcow2 images, judged in a confined process", {
-  needs: ["root", "qemu", "qemu-img", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "qemu-img", "user-namespaces"],
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;
