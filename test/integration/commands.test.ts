@@ -8,7 +8,7 @@ import { cgroupMount, demoVmText, type MachineFixture, makeFixture, vmName } fro
 import { type RunningCommand, runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
 
 const test = suite("bulkhead ps, inspect, stop, gc, plan, doctor", {
-  needs: ["root", "qemu", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;
@@ -18,6 +18,28 @@ test.before(async () => {
 });
 test.after(() => fixture.remove());
 test.afterEach(() => assert.equal(fixture.leftovers(), []));
+
+/** Written out: a report that lost a layer is not measured by a list that lost it too. */
+const EVERY_LAYER = [
+  "seccomp",
+  "namespaces",
+  "root",
+  "fds",
+  "capabilities",
+  "securebits",
+  "no-new-privs",
+  "uid",
+  "dumpable",
+  "landlock",
+  "rlimits",
+  "cgroup",
+  "core-scheduling",
+  "selinux",
+];
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || value === "";
+}
 
 interface Listed {
   readonly vm: string;
@@ -67,11 +89,20 @@ test("ps lists a running VM; inspect finds nothing that differs; stop ends it wi
     schemaVersion: number;
     vm: string;
     state: string;
-    processes: { layers: Record<string, { status: string }> }[];
+    processes: { id: string; layers: Record<string, { status: string; planned: unknown; observed: unknown }> }[];
   };
   assert.is(report.schemaVersion, 1);
   assert.is(report.state, "running");
-  for (const process of report.processes) assert.is(process.layers["seccomp"]?.status, "enforced");
+  assert.equal(report.processes.map(({ id }) => id).sort(), ["disk0", "disk1", "net0", "vmm"]);
+  for (const { id, layers } of report.processes) {
+    assert.equal(Object.keys(layers), EVERY_LAYER, id);
+    for (const [layer, { status, planned, observed }] of Object.entries(layers)) {
+      assert.ok(["enforced", "partial", "unavailable"].includes(status), `${id}: ${layer} is ${status}`);
+      if (status === "unavailable") continue;
+      assert.ok(!isEmpty(planned) && !isEmpty(observed), `${id}: ${layer} says neither what was planned nor what was seen`);
+    }
+    assert.is(layers["seccomp"]?.status, "enforced", id);
+  }
   assert.is((await runBulkhead(["stop", vmName("test-listed")], fixture)).exitCode, 0);
   assert.is((await command.finished).exitCode, 0);
   assert.equal(await list(), []);
@@ -227,6 +258,7 @@ test("every command has help with examples", async () => {
 test("doctor --json names every layer with its status", async () => {
   const result = await runBulkhead(["doctor", "--json"], fixture);
   const report = JSON.parse(result.stdout) as { layers: Record<string, { status: string }> };
+  assert.equal(Object.keys(report.layers), EVERY_LAYER);
   for (const layer of Object.values(report.layers)) assert.ok(["enforced", "partial", "unavailable"].includes(layer.status));
   assert.is(result.exitCode, Object.values(report.layers).every((layer) => layer.status === "enforced") ? 0 : 1);
 });
