@@ -1,7 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, closeSync, constants, openSync, readFileSync } from "node:fs";
+import { constants as osConstants } from "node:os";
 import { join } from "node:path";
 import { buildRoot } from "./repository.js";
+import { compileVictim } from "./victim/compile_victim.js";
 
 /** Answers null when the machine has what is asked for, else why not. */
 type Probe = () => string | null;
@@ -27,6 +29,7 @@ const PROBES = {
   selinux: () => filesystemMounted("selinuxfs"),
   "selinux-enforcing": probeSelinuxEnforcing,
   audit: probeAudit,
+  "ia32-emulation": probeInt80,
   "cgroup-v2": () => filesystemMounted("cgroup2"),
   "cgroup-v2-controllers": probeCgroupControllers,
   lab: () => buildsLab([]),
@@ -96,6 +99,23 @@ function probeAudit(): string | null {
   if (!logged.includes("kill_process")) return "kernel.seccomp.actions_logged lacks kill_process";
   const records = holds('import { addon } from "./src/kernel/index.js"', "addon.openAuditRecords() >= 0");
   return records === null || opensToRead("/dev/kmsg") === null ? null : records;
+}
+
+/** GETPID of the i386 table by int 0x80, from a program of 64 bits: asm/unistd_32.h. */
+const I386_GETPID = "20";
+
+/** A kernel without IA32 emulation, or told not to offer it (ia32_emulation=0), has no gate for int 0x80 or answers ENOSYS. */
+function probeInt80(): string | null {
+  const victim = compileVictim("one_call");
+  try {
+    const { signal, stdout, stderr } = spawnSync(victim.path, ["none", "int80", I386_GETPID], { encoding: "utf8" });
+    if (signal === "SIGSEGV") return "int 0x80 ends with SIGSEGV";
+    if (stdout.trim() === `returned -${osConstants.errno.ENOSYS}`) return "int 0x80 is answered ENOSYS";
+    if (/^returned \d+$/.test(stdout.trim())) return null;
+    throw new Error(`int 0x80 was answered by neither a pid nor a known refusal: ${signal} ${stdout}${stderr}`);
+  } finally {
+    victim.remove();
+  }
 }
 
 /** Mount point of a file system type as this process sees it (proc_pid_mountinfo(5): the type follows the lone dash). */
