@@ -3,8 +3,9 @@
 // moment when a root that is being built appears in the cache.
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { DEFAULT_QEMU, launch, listRuns, openDirectories, readHostFile, readVmFile } from "../../src/index.js";
+import { DEFAULT_QEMU, launch, listRuns, openDirectories, readVmFile } from "../../src/index.js";
 import { endOrphans, type LaunchRequest, sweep } from "../../src/machine/index.js";
+import { builtInHostConfig } from "../../src/spec/index.js";
 import { repositoryRoot } from "../support/repository.js";
 
 const [what = "", fatalStep = "", delay = "0", vmFile = ""] = process.argv.slice(2);
@@ -34,10 +35,9 @@ function dieAtHalfARoot(): void {
 }
 
 async function buildRequest(): Promise<LaunchRequest> {
-  const hostConfig = await readHostFile();
   return {
     spec: await readVmFile(vmFile),
-    hostConfig,
+    hostConfig: builtInHostConfig(),
     directories: openDirectories(),
     policyFolder: join(repositoryRoot, "policies"),
     qemu: DEFAULT_QEMU,
