@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { type Ending, launch, type RunningMachine } from "../../src/index.js";
+import { IntrusionError } from "../../src/errors/index.js";
+import { type Ending, findRun, launch, openDirectories, type RunningMachine } from "../../src/index.js";
 import { eventsOf } from "../support/event_reading.js";
 import { suite } from "../support/harness.js";
 import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
@@ -79,6 +80,31 @@ for (const id of ["disk1", "vmm"]) {
       [[id, "ptrace"]],
     );
   });
+}
+
+for (const step of ["attach", "verify"] as const) {
+  told(
+    `a refused call at the step ${step}, before the guest runs: the launch fails as an intrusion, exit code 5, and it is an event`,
+    async () => {
+      const name = vmName(`death-early-${step}`);
+      const request = await fixture.request(demoVmText({ name, disks: "blank" }), {
+        onStep: (begun) => {
+          if (begun !== step) return;
+          const disk1 = findRun(openDirectories(fixture.environment), name)?.processes.find(({ id }) => id === "disk1");
+          provoker.call(disk1?.pid ?? 0, PTRACE_CALL);
+        },
+      });
+      const error = await launch(request).catch((failure: unknown) => failure);
+      assert.instance(error, IntrusionError);
+      const { exitCode, subject, message } = error as IntrusionError;
+      assert.equal([exitCode, subject], [5, "disk1"]);
+      assert.match(message, "it died of SIGSYS: its seccomp filter refused ptrace");
+      assert.equal(
+        eventsOf(fixture, name, "intrusion").map(({ process, syscall }) => [process, syscall]),
+        [["disk1", "ptrace"]],
+      );
+    },
+  );
 }
 
 told("a device that calls abort() died, and is no intrusion", async () => {

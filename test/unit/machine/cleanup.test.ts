@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import * as assert from "uvu/assert";
+import { MachineError } from "../../../src/errors/index.js";
 import { collectGarbage, endOrphan } from "../../../src/machine/index.js";
 import {
   bootId,
@@ -21,6 +22,8 @@ const test = suite("cleaning up after dead launchers", { needs: ["root", "cgroup
 
 /** Not in any host's account files; the reservations of this test are in a state of its own. */
 const UID = 543_217;
+/** Whom Debian calls nobody: base-passwd. */
+const NOBODY_UID = 65_534;
 let directories: ReturnType<typeof makeDirectories>;
 let stranger: ChildProcess;
 
@@ -86,6 +89,26 @@ test("processes on a record of another boot are not signalled; those of this boo
   assert.ok(await lives(stranger));
   await endOrphan(directories, leaveRun("web1", { processes }));
   assert.not.ok(await lives(stranger));
+});
+
+test("a VM is not forgotten while a process of it lives: its record and its reservation stay for a later round", async () => {
+  const reservation = reserve("web1");
+  const run = leaveRun("web1");
+  spawnSync("chown", ["-R", String(NOBODY_UID), directories.base]);
+  // Who may not signal a process stands for a kernel that does not let go of it.
+  process.seteuid?.(NOBODY_UID);
+  try {
+    const failed = await endOrphan(directories, run, { patienceMs: 50 }).catch((error: unknown) => error);
+    assert.instance(failed, MachineError);
+    assert.equal([(failed as MachineError).code, (failed as MachineError).exitCode], ["processes-linger", 3]);
+    assert.match((failed as MachineError).message, `still there: ${stranger.pid}.`);
+  } finally {
+    process.seteuid?.(0);
+  }
+  assert.is(readFileSync(reservation, "utf8"), "web1");
+  assert.ok(await endOrphan(directories, findRun(directories, "web1") as KnownRun));
+  assert.not.ok(await lives(stranger));
+  assert.is(findRun(directories, "web1"), null);
 });
 
 test("one VM that cannot be cleaned up is reported, logged and left for others; the next is cleaned up", async () => {
