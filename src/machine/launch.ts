@@ -33,8 +33,7 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   const { directories, spec } = request;
   request.onStep?.("claim");
   // First what dead VMs left, this name's included: its cgroup would be in the way. What others left is not.
-  const { failed } = await collectGarbage(directories, spec.name);
-  const own = failed.find(({ vm }) => vm === spec.name);
+  const own = (await collectGarbage(directories, spec.name)).failed.find(({ vm }) => vm === spec.name);
   if (own !== undefined) throw own.error;
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
   const prepare = (wanted: PlanRequest): Promise<PreparedPlan> =>

@@ -11,7 +11,7 @@ import { linksOfFds } from "../support/proc_reading.js";
 import { Provoker } from "../support/provoke.js";
 import { runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
 
-const test = suite("bulkhead run --detach, attach", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("bulkhead run --detach, attach", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 let fixture: MachineFixture;
 
 let provoker: Provoker;
@@ -209,7 +209,7 @@ test("attach: Ctrl-C ends the following, not the VM", async () => {
 test.run();
 
 const speaking = suite("bulkhead attach to a VM whose guest speaks", {
-  needs: ["root", "qemu", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "user-namespaces"],
   timeoutMs: 60_000,
 });
 speaking.before(async () => {

@@ -9,10 +9,12 @@ import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support
 import { Provoker } from "../support/provoke.js";
 import { waitUntil } from "../support/run_command.js";
 
-const test = suite("a flood of output", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("a flood of output", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 
 const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
+/** CPU time between two rounds of the launcher's event loop, in which it does nothing for anyone else. */
+const BUSY_MAX_MS = 250;
 
 let fixture: MachineFixture;
 let provoker: Provoker;
@@ -53,9 +55,9 @@ test("a device that writes 1 GiB to standard error is not held up, and neither i
     const before = process.memoryUsage().rss;
     const loop = new EventLoopStalls();
     provoker.flood(pid);
-    await waitUntil(() => triedBytes(pid) > GIB, "1 GiB written", 20_000);
+    await waitUntil(() => triedBytes(pid) > GIB, "1 GiB written", 45_000);
     loop.stop();
-    assert.ok(loop.longestMs < 500, `the launcher did nothing else for ${loop.longestMs} ms`);
+    assert.ok(loop.longestBusyMs < BUSY_MAX_MS, `the launcher did nothing else for ${loop.longestBusyMs} ms`);
     assert.ok(process.memoryUsage().rss - before < 64 * MIB, "the launcher keeps what it reads");
     assert.ok(shown.length < 200, `${shown.length} lines were shown`);
     for (const line of shown) assert.not.match(line, /[^\P{Cc}\t]/u);
@@ -70,7 +72,7 @@ test("a guest that floods its serial log: the log grows, and the launcher has ti
     const loop = new EventLoopStalls();
     await waitUntil(() => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 16 * 1024, "output in the log", 30_000);
     loop.stop();
-    assert.ok(loop.longestMs < 500, `the launcher did nothing else for ${loop.longestMs} ms`);
+    assert.ok(loop.longestBusyMs < BUSY_MAX_MS, `the launcher did nothing else for ${loop.longestBusyMs} ms`);
     assert.match(readFileSync(path, "latin1"), "xxxxxxxx");
   });
 });

@@ -14,7 +14,7 @@ import { cgroupMount, demoVmText, type MachineFixture, makeFixture, vmName } fro
 import { compileVictim } from "../support/victim/compile_victim.js";
 
 const test = suite("qcow2 images, judged in a confined process", {
-  needs: ["root", "qemu", "qemu-img", "user-namespaces", "cgroup-v2"],
+  needs: ["root", "qemu-tcg", "qemu-img", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;

@@ -135,7 +135,7 @@ test("the kernel's words are read as several versions write them", () => {
 
 test.run();
 
-const real = suite("why a process died, by the kernel's own log", { needs: ["root", "user-namespaces"] });
+const real = suite("why a process died, by the kernel's own log", { needs: ["root", "user-namespaces", "audit"] });
 
 real("a call that a filter kills for, and an abort() of a pid 1, are found by pid", async () => {
   const victim = compileVictim("last_call");
