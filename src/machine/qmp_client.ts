@@ -36,7 +36,7 @@ export class QmpClient {
   readonly #fd: number;
   readonly #socket: Socket;
   readonly #pending = new Map<number, Pending>();
-  readonly #listeners: ((event: QmpEvent) => void)[] = [];
+  readonly #listeners = new Set<(event: QmpEvent) => void>();
   readonly #garbledListeners: ((failure: MachineError) => void)[] = [];
   readonly #rate = new MonitorRate();
   readonly #greeting: Promise<void>;
@@ -99,8 +99,10 @@ export class QmpClient {
     });
   }
 
-  onEvent(listener: (event: QmpEvent) => void): void {
-    this.#listeners.push(listener);
+  /** Calls the listener at each event; the result ends that. */
+  onEvent(listener: (event: QmpEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Calls the listener, once, when what comes is not what QEMU sends: the process is not QEMU any more. */
