@@ -10,7 +10,7 @@ import { claimCgroup } from "./claim_cgroup.js";
 import { collectGarbage, dismantleOrLeave } from "./cleanup.js";
 import { openControl } from "./control_server.js";
 import { verifyDeviceTree } from "./device_tree.js";
-import { type EarlyDeathContext, orEarlyDeath } from "./early_death.js";
+import { type DeathContext, orEarlyDeath } from "./early_death.js";
 import { keepEvidence } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { describeReading, type Inspection } from "./inspect.js";
@@ -118,7 +118,7 @@ class Launch {
     }
   }
 
-  get #deathContext(): EarlyDeathContext {
+  get #deathContext(): DeathContext {
     return { vm: this.#prepared.plan.vm, directories: this.#request.directories, kernelLog: this.#kernelLog };
   }
 

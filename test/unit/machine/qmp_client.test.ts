@@ -94,6 +94,17 @@ test("command: a refusal carries the command and QEMU's description, and ends no
   await answered;
 });
 
+test("command: a refusal is one line, escaped and cut", async () => {
+  await monitor.open();
+  const refused = monitor.client.execute("stop");
+  const { id } = await monitor.nextCommand();
+  monitor.send({ error: { desc: `no\nbulkhead: all is well \u001b[2J\u202e${"x".repeat(10_000)}` }, id });
+  const error = await refused.catch((caught: Error) => caught);
+  const { message } = error as Error;
+  assert.match(message, "stop: no\\x0abulkhead: all is well \\x1b[2J\\u202exxx");
+  assert.ok(message.length < 700, `${message.length} characters`);
+});
+
 test("command: a refusal of a strange shape is still a refusal", async () => {
   await monitor.open();
   for (const message of [{ error: null }, { error: "text" }, { error: { desc: 7 } }, {}]) {
