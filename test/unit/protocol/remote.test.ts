@@ -1,6 +1,5 @@
 import { closeSync, openSync } from "node:fs";
 import * as assert from "uvu/assert";
-import type { BulkheadError } from "../../../src/errors/index.js";
 import { addon } from "../../../src/kernel/index.js";
 import {
   type BarWindow,
