@@ -58,7 +58,7 @@ function word({ vendorId, deviceId, classCode, subsystemId, regions }: ProbedDev
 
 /** Probes, writes configuration space, resets, closes; what was wrong. */
 async function tryModel(qemu: QemuRoot, model: string): Promise<string | null> {
-  const remote = startQemuRemote(qemu, model);
+  const remote = await startQemuRemote(qemu, model);
   const proxy = new DeviceProxy({ fd: remote.channelFd, name: model });
   const problem = await exchange(proxy, model).catch((error: Error) => error.message);
   proxy.close();

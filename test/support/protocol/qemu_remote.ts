@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import type { QemuRoot } from "../../../src/compliance/lab/index.js";
 import { addon } from "../../../src/kernel/index.js";
+import { QmpClient } from "../../../src/machine/index.js";
 
 /** One of QEMU's device processes, unconfined: the test is its VMM. */
 export interface QemuRemote {
@@ -52,23 +53,31 @@ const PROPERTIES: Readonly<Record<string, string>> = {
   ES1370: ",audiodev=sound",
 };
 
-/** The channel is its fd 3: the first after the standard streams. */
+/** Its fds after the standard streams. */
 const CHANNEL_FD = 3;
+const MONITOR_FD = 4;
 
-export function startQemuRemote(qemu: QemuRoot, model: string): QemuRemote {
+/**
+ * Resolves when it is up. Started without a monitor it would answer before its initial reset, which then undoes what was written:
+ * the channel is served from the moment that the machine is made.
+ */
+export async function startQemuRemote(qemu: QemuRoot, model: string): Promise<QemuRemote> {
   const [near, far] = addon.socketPair();
+  const [monitorFd, farMonitor] = addon.socketPair();
   const [program, ...first] = qemu.command;
   const args = [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-machine", "x-remote", "-accel", "tcg,tb-size=1"],
+    ...["-preconfig", "-chardev", `socket,id=monitor,fd=${MONITOR_FD}`, "-mon", "chardev=monitor,mode=control"],
     ...(REMOTE_MODELS[model] ?? []),
     ...["-device", `${model},id=device${PROPERTIES[model] ?? ""}`],
     ...["-object", `x-remote-object,id=remote,devid=device,fd=${CHANNEL_FD}`],
   ];
   const child = spawn(program as string, [...first, ...args], {
-    stdio: ["ignore", "ignore", "pipe", far],
+    stdio: ["ignore", "ignore", "pipe", far, farMonitor],
     env: { ...process.env, ...qemu.env },
   });
   closeSync(far);
+  closeSync(farMonitor);
   let said = "";
   child.stderr?.on("data", (chunk: Buffer) => {
     said += chunk.toString();
@@ -77,5 +86,16 @@ export function startQemuRemote(qemu: QemuRoot, model: string): QemuRemote {
     child.on("error", reject);
     child.on("close", (exitCode, signal) => resolve({ exitCode, signal, said }));
   });
+  const monitor = new QmpClient(monitorFd, model);
+  try {
+    await monitor.open();
+    await monitor.execute("x-exit-preconfig");
+  } catch (error) {
+    closeSync(near);
+    child.kill("SIGKILL");
+    throw new Error(`${model} does not start: ${(await ended).said}`, { cause: error });
+  } finally {
+    monitor.close();
+  }
   return { channelFd: near, pid: child.pid ?? -1, ended, kill: (signal) => void child.kill(signal) };
 }
