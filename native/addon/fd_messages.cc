@@ -106,18 +106,23 @@ class FdWatch : public Napi::ObjectWrap<FdWatch> {
   Napi::Value watch(const Napi::CallbackInfo& info) {
     const Napi::Object options = options_of(info);
     if (handle_ == nullptr) throw Napi::TypeError::New(info.Env(), "the watch is closed");
-    const int events = (get_bool(options, "readable") ? UV_READABLE : 0) | (get_bool(options, "writable") ? UV_WRITABLE : 0);
-    keep(events != 0);
-    if (events == 0)
-      uv_poll_stop(handle_);
-    else
-      uv_poll_start(handle_, events, &FdWatch::on_event);
+    events_ = (get_bool(options, "readable") ? UV_READABLE : 0) | (get_bool(options, "writable") ? UV_WRITABLE : 0);
+    keep(events_ != 0);
+    start();
     return info.Env().Undefined();
   }
 
   void close(const Napi::CallbackInfo&) {
     let_go();
     keep(false);
+  }
+
+  void start() {
+    if (events_ == 0) {
+      uv_poll_stop(handle_);
+    } else {
+      uv_poll_start(handle_, events_, &FdWatch::on_event);
+    }
   }
 
   // While it is started the loop holds it, so that it is not collected.
@@ -144,6 +149,8 @@ class FdWatch : public Napi::ObjectWrap<FdWatch> {
     const Napi::HandleScope scope(self->Env());
     const int both = UV_READABLE | UV_WRITABLE;
     const int told = status < 0 ? both : events;
+    // libuv stops at an error (uv__poll_io), though there may be more to read before whoever reads comes to it.
+    if (status < 0) self->start();
     const Napi::Function on_ready = self->on_ready_.Value();
     try {
       on_ready.MakeCallback(self->Value(),
@@ -159,6 +166,7 @@ class FdWatch : public Napi::ObjectWrap<FdWatch> {
   Napi::FunctionReference on_ready_;
   Napi::AsyncContext context_;
   uv_poll_t* handle_ = nullptr;
+  int events_ = 0;
   bool kept_ = false;
 };
 

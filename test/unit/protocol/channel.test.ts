@@ -134,6 +134,16 @@ test("the peer closes between two messages: the channel ends in order", async ()
   assert.is(await ended, null);
 });
 
+test("the peer closes without reading its answer: what it had sent is still read, then the channel ends", async () => {
+  const line = makeLine(() => line.channel.send({ command: "ret", value: null }));
+  put(line, encodeMessage(RESET));
+  put(line, encodeMessage(RESET));
+  put(line, encodeMessage(RESET));
+  await line.next();
+  closeSync(line.peer);
+  assert.is((await line.ended)?.code, "channel-closed");
+});
+
 const nothingFds = (count: number): number[] => Array.from({ length: count }, () => openSync("/dev/null", "r"));
 
 /** What the peer sends, piece by piece, with so many fds each; then it closes. What the channel says. */
