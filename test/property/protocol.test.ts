@@ -1,4 +1,6 @@
+import { spawn } from "node:child_process";
 import { closeSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import * as assert from "uvu/assert";
 import { dmaEngine } from "../../examples/dma_engine/dma_engine.js";
@@ -11,10 +13,13 @@ import { findViolation } from "../../src/protocol/wire/rules.js";
 import { suite } from "../support/harness.js";
 import { HostileFds, messages, type Piece, streams } from "../support/protocol/hostile_streams.js";
 import { countFds, countSharedMappings } from "../support/protocol/open_files.js";
+import { repositoryRoot } from "../support/repository.js";
 
 const test = suite("any peer on a channel", { timeoutMs: 20_000 });
 
-/** Each property plays for so long: three of them, some 4 s. */
+const REFERENCE_DEVICE = join(repositoryRoot, "native/build/reference_device/reference_device");
+
+/** Each property plays for so long: four of them, some 5 s. */
 const PROPERTY_LIMIT_MS = 1200;
 /** Past its time a run costs only what generating it does. */
 const RUNS = { numRuns: 1500 };
@@ -108,6 +113,26 @@ test("a VMM's side survives any device: every request is answered or refused, an
       for (const outcome of await outcomes) if (outcome.status === "rejected") assert.instance(outcome.reason, BulkheadError);
       expectWorded(await proxy.ended);
       assert.equal(resources(), before);
+    }),
+    RUNS,
+  );
+});
+
+test("the reference device survives any VMM: it ends in order or says which rule was broken, and never by a signal", async () => {
+  await fc.assert(
+    fc.asyncProperty(streams, async (pieces) => {
+      if (isTimeUp()) return;
+      const [near, far] = addon.socketPair();
+      const device = spawn(REFERENCE_DEVICE, [], { stdio: ["ignore", "ignore", "pipe", far], env: {} });
+      closeSync(far);
+      let said = "";
+      device.stderr?.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+      for (const piece of pieces) play(near, piece);
+      closeSync(near);
+      const ended = await new Promise((resolve) => device.on("close", (code, signal) => resolve(signal ?? code)));
+      assert.is(ended, said === "" ? 0 : 1, said);
     }),
     RUNS,
   );
