@@ -47,11 +47,16 @@ export function benchProgram(name: string): string {
   return join(REPOSITORY, "native/build/bench", name);
 }
 
+/** A tmpfs, as /run is on a host with systemd: run records are written there. */
+const MEMORY_FOLDER = "/dev/shm";
+
 export async function withWorkshop<T>(detail: (line: string) => void, work: (workshop: Workshop) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), "bulkhead-bench-"));
+  const state = await mkdtemp(join(MEMORY_FOLDER, "bulkhead-bench-"));
   try {
-    return await work({ directory, environment: { ...process.env, BULKHEAD_STATE: directory }, detail });
+    const environment = { ...process.env, BULKHEAD_STATE: state, BULKHEAD_CACHE: join(directory, "cache") };
+    return await work({ directory, environment, detail });
   } finally {
-    await rm(directory, { recursive: true });
+    for (const folder of [directory, state]) await rm(folder, { recursive: true });
   }
 }

@@ -2,15 +2,15 @@ import { closeSync } from "node:fs";
 import { MachineError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
 import type { LaunchPlan, ProcessPlan } from "../plan/index.js";
-import { type ConfinedProcess, removeCgroup, setCgroupLimits, watchProcess } from "../sandbox/index.js";
+import { type ConfinedProcess, watchProcess } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { findRun, identifyProcess, isAlive, type KnownRun, logEvent, OwnedRun, type RecordedProcess } from "../state/index.js";
 import { channelInodeOf } from "./channels.js";
 import { signalProcess } from "./cleanup.js";
 import { openControl } from "./control_server.js";
+import { loadSyscallNames } from "./death_cause.js";
 import { type RunEvidence, readEvidence, replaceLauncherPlan } from "./evidence.js";
 import { Feed } from "./feed.js";
-import { imageRootsOf, openTenantFile } from "./image.js";
 import { inspectRun } from "./inspect.js";
 import { Keeper } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
@@ -19,7 +19,8 @@ import { planSuccessor, type Successor } from "./prepare_launcher.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { RunningMachine } from "./running_machine.js";
-import { connectSerialEnd, openSerialFiles, serialFilesOf } from "./serial_line.js";
+import { connectSerialEnd, takeLines } from "./serial_line.js";
+import { removeStrays } from "./strays.js";
 import type { PlanningContext } from "./supervision.js";
 
 /** include/uapi/asm-generic/signal.h */
@@ -90,7 +91,7 @@ class Adoption {
     this.#connectSerialEnds(kept);
     // Nothing that is left could ever be read: a name that this version does not know.
     for (const fd of kept.values()) closeSync(fd);
-    const state = await resumeMonitors(processes);
+    const [state] = await Promise.all([resumeMonitors(processes), loadSyscallNames()]);
     const launcher = identifyProcess(process.pid);
     if (launcher === null) throw new Error("/proc does not show the launcher itself");
     replaceLauncherPlan(this.#run, launcherPlan);
@@ -108,13 +109,8 @@ class Adoption {
   async #endStrays(): Promise<void> {
     const { plan } = this.#evidence;
     const planned = (recorded: RecordedProcess): boolean => plan.processes.some(({ id }) => id === recorded.id);
-    const strays = this.#run.record.processes.filter((recorded) => !planned(recorded));
-    if (strays.length === 0) return;
-    for (const stray of strays) signalProcess(stray, SIGKILL);
-    this.#run.update({ processes: this.#run.record.processes.filter(planned) });
-    if (plan.cgroup === null) return;
-    for (const { id } of strays) await removeCgroup(`${plan.cgroup.path}/${id}`);
-    setCgroupLimits(plan.cgroup);
+    for (const stray of this.#run.record.processes) if (!planned(stray)) signalProcess(stray, SIGKILL);
+    await removeStrays(plan, this.#run, this.#request.directories);
   }
 
   #adoptProcess(plan: ProcessPlan, kept: Map<string, number>): MachineProcess {
@@ -131,21 +127,13 @@ class Adoption {
     };
   }
 
-  /** A console that went to the launcher's terminal goes to those who follow, and nowhere else. */
+  /** With the files that the dead launcher had opened. A console that went to its terminal goes to those who follow alone. */
   #connectSerialEnds(kept: Map<string, number>): void {
-    const { spec } = this.#evidence;
-    const { directory, file } = spec.source;
-    const roots = imageRootsOf(spec, this.#request.hostConfig);
-    const files = openSerialFiles(spec, (path, access) =>
-      openTenantFile({ path, access, position: () => file }, directory, roots),
-    );
-    const unused = new Set(serialFilesOf(files));
-    const onward = { stdio: null, feed: this.#feed };
-    for (const { id } of this.#evidence.plan.processes) {
-      if (!kept.has(`${id}/serial`)) continue;
-      for (const taken of connectSerialEnd({ id, fd: takeFd(kept, `${id}/serial`) }, files, onward)) unused.delete(taken);
+    const ids = this.#evidence.plan.processes.flatMap(({ id }) => (kept.has(`${id}/serial`) ? [id] : []));
+    const files = takeLines(kept, ids);
+    for (const id of ids) {
+      connectSerialEnd({ id, fd: takeFd(kept, `${id}/serial`) }, files, { stdio: null, feed: this.#feed });
     }
-    for (const { fd } of unused) closeSync(fd);
   }
 }
 
@@ -155,6 +143,7 @@ function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined): C
     plan,
     pid: recorded?.pid ?? 0,
     session: recorded?.session ?? 0,
+    ...(recorded === undefined ? {} : { startTime: recorded.startTime }),
     ended: Promise.resolve({ exitCode: null, signal: null }),
     kill: () => {},
     signal: () => {},
@@ -168,7 +157,10 @@ function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined): C
     throw error;
   }
   // The pidfd is open now, so that what is identified here is what it names.
-  if (isAlive(recorded)) return watchProcess(plan, { pid: recorded.pid, session: recorded.session, pidfd });
+  if (isAlive(recorded)) {
+    const { pid, session, startTime } = recorded;
+    return { ...watchProcess(plan, { pid, session, pidfd }), startTime };
+  }
   closeSync(pidfd);
   return ended;
 }

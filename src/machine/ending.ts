@@ -12,7 +12,8 @@ export interface Ending {
     | "watchdog"
     | "vmm-died"
     | "vmm-hung"
-    | "intrusion";
+    | "intrusion"
+    | "supervisor-failed";
   /** Process that caused it; null for an orderly end. */
   readonly process: string | null;
   /** One sentence for a person. */
@@ -37,6 +38,11 @@ const SIGNALS: Readonly<Record<number, string>> = {
 };
 const SIGSYS = 31;
 
+/** Whether nothing tells how it ended: a process that another launcher started, which nothing speaks against. */
+export function isUnknown({ exitCode, signal }: ExitStatus): boolean {
+  return exitCode === null && signal === null;
+}
+
 /** `exit status 1`, `SIGSYS (a call that its seccomp filter refuses)`. */
 export function describeExit(status: ExitStatus): string {
   if (status.exitCode !== null) return `exit status ${status.exitCode}`;
@@ -53,19 +59,32 @@ export function endingOfDeath(
   const words = facts.lastWords === "" ? "" : `; its last words: ${facts.lastWords}`;
   const detail = `process "${process}" died of ${facts.cause.words}${words}`;
   if (facts.cause.intrusion) return { reason: "intrusion", process, detail, exitCode: EXIT.intrusion };
-  if (role === "device") return { reason: "device-died", process, detail, exitCode: EXIT.deviceDied };
-  return { reason: "vmm-died", process, detail, exitCode: EXIT.hostCannot };
+  if (role === "device") return { reason: "device-died", process, detail, exitCode: EXIT.processDied };
+  return { reason: "vmm-died", process, detail, exitCode: EXIT.processDied };
 }
 
-/** The end by a watchdog whose action is `stop`: a device's, as far as exit codes go. */
+/** The end by a watchdog whose action is `stop`: as a death, as far as exit codes go. */
 export function endingOfExpiry(process: string): Ending {
   const detail = `the watchdog "${process}" expired: the guest did not reset it in time`;
-  return { reason: "watchdog", process, detail, exitCode: EXIT.deviceDied };
+  return { reason: "watchdog", process, detail, exitCode: EXIT.processDied };
 }
 
 /** The end that a process brings about which was killed because it made no progress. */
 export function endingOfHang(process: string, role: "device" | "vmm", hang: { silentMs: number; detail: string }): Ending {
   const detail = `process "${process}" made no progress for ${hang.silentMs} ms and was killed: it ${hang.detail}`;
-  if (role === "device") return { reason: "device-hung", process, detail, exitCode: EXIT.deviceDied };
-  return { reason: "vmm-hung", process, detail, exitCode: EXIT.hostCannot };
+  if (role === "device") return { reason: "device-hung", process, detail, exitCode: EXIT.processDied };
+  return { reason: "vmm-hung", process, detail, exitCode: EXIT.processDied };
+}
+
+/** The end of a VM whose supervisor could not go on: a bug of ours, which must not leave the VM without anybody who decides. */
+export function endingOfFailure(error: unknown): Ending {
+  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const detail = `its supervisor failed, please report it: ${told.replaceAll("\n", " | ")}`;
+  return { reason: "supervisor-failed", process: null, detail, exitCode: EXIT.internal };
+}
+
+/** The same end, of a VM of which something is left: who thought that it ended well must know. */
+export function endingWithRemains(ending: Ending, { message }: Error): Ending {
+  const detail = `${ending.detail}; cleaning up after it failed: ${message}`;
+  return { ...ending, detail, exitCode: ending.exitCode === EXIT.clean ? EXIT.hostCannot : ending.exitCode };
 }

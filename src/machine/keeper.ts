@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
-import { closeSync, constants, openSync, rmSync } from "node:fs";
+import { closeSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { MachineError } from "../errors/index.js";
 import { addon, answerOf } from "../kernel/index.js";
 import { identifyProcess, type ProcessIdentity } from "../state/index.js";
 import type { ProcessFds } from "./channels.js";
+import { inDirectory } from "./run_socket.js";
+import { fdsOfLines, type SerialFiles } from "./serial_line.js";
 
 /** From dist/src/machine/ to where node-gyp builds. */
 const PROGRAM = fileURLToPath(new URL("../../../native/build/Release/bulkhead-keeper", import.meta.url));
@@ -14,16 +16,21 @@ const ANSWER_DEADLINE_MS = 5000;
 /** What the keeper sends after its last fd, and as its only answer to `stand`: native/keeper/keeper.cc. */
 const END = "end";
 
-/** A launcher's end of a stream, under a name. `drained`: read to nowhere while nobody supervises, so that its writer never waits. */
+/**
+ * What a launcher has open, under a name. `drained`: a stream that is read to nowhere while nobody supervises, so that its writer never
+ * waits. `file`: what a console is written to, which is held and left alone.
+ */
 export interface KeptFd {
   readonly name: string;
-  readonly drained: boolean;
+  readonly kind: "stream" | "drained" | "file";
   readonly fd: number;
 }
 
+const KIND_LETTERS = { stream: "k", drained: "d", file: "f" } as const;
+
 /** The keeper's word for what it holds; the first letter tells it what to do with it. */
-function labelOf({ name, drained }: Pick<KeptFd, "name" | "drained">): string {
-  return `${drained ? "d" : "k"}/${name}`;
+function labelOf({ name, kind }: Pick<KeptFd, "name" | "kind">): string {
+  return `${KIND_LETTERS[kind]}/${name}`;
 }
 
 /**
@@ -45,7 +52,7 @@ export class Keeper {
   /** Starts one beside this launcher, which is its first supervisor. `onExit` is called when it ends. */
   static start(vm: string, place: { readonly directory: string; readonly onExit?: () => void }, kept: readonly KeptFd[]): Keeper {
     rmSync(`${place.directory}/${SOCKET_NAME}`, { force: true });
-    const listenFd = inDirectory(place.directory, (path) => addon.listenLocal({ path, packets: true }));
+    const listenFd = inDirectory(place.directory, SOCKET_NAME, (path) => addon.listenLocal({ path, packets: true }));
     try {
       // Connected before the keeper runs: it never finds itself without a supervisor while this launcher lives.
       const socketFd = connectTo(place.directory);
@@ -89,13 +96,18 @@ export class Keeper {
       const { data, fd } = this.#receive();
       if (data === END) return taken;
       if (fd < 0) throw keeperGone(this.#vm, "it ended while it was asked");
-      taken.set(data.slice(labelOf({ name: "", drained: true }).length), fd);
+      taken.set(data.slice(labelOf({ name: "", kind: "stream" }).length), fd);
     }
   }
 
   /** Gives it one more. */
   hold(kept: KeptFd): void {
     this.#send(`hold ${labelOf(kept)}`, kept.fd);
+  }
+
+  /** Has it let go of a file. */
+  drop(name: string): void {
+    this.#send(`drop ${labelOf({ name, kind: "file" })}`, -1);
   }
 
   close(): void {
@@ -121,17 +133,7 @@ export class Keeper {
 }
 
 function connectTo(directory: string): number {
-  return inDirectory(directory, (path) => addon.connectPackets({ path, timeoutMs: ANSWER_DEADLINE_MS }));
-}
-
-/** Socket paths have at most 107 bytes (unix(7)); a state directory may be longer, a directory fd's path is not. */
-export function inDirectory<Result>(directory: string, use: (path: string) => Result, name = SOCKET_NAME): Result {
-  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    return use(`/proc/self/fd/${fd}/${name}`);
-  } finally {
-    closeSync(fd);
-  }
+  return inDirectory(directory, SOCKET_NAME, (path) => addon.connectPackets({ path, timeoutMs: ANSWER_DEADLINE_MS }));
 }
 
 function keeperGone(vm: string, answer: string, cause?: unknown): MachineError {
@@ -146,10 +148,15 @@ function keeperGone(vm: string, answer: string, cause?: unknown): MachineError {
 }
 
 /** What a keeper shall hold of a VM's processes, by the fds made for them. */
-export function keptFds(manifests: ReadonlyMap<string, ProcessFds>): KeptFd[] {
-  return [...manifests].flatMap(([id, { monitor, log, serial }]) => [
-    { name: `${id}/monitor`, drained: false, fd: monitor },
-    { name: `${id}/log`, drained: true, fd: log },
-    ...(serial === null ? [] : [{ name: `${id}/serial`, drained: true, fd: serial }]),
+export function keptFds(manifests: ReadonlyMap<string, Omit<ProcessFds, "held">>): KeptFd[] {
+  return [...manifests].flatMap(([id, { monitor, log, serial }]): KeptFd[] => [
+    { name: `${id}/monitor`, kind: "stream", fd: monitor },
+    { name: `${id}/log`, kind: "drained", fd: log },
+    ...(serial === null ? [] : [{ name: `${id}/serial`, kind: "drained", fd: serial } as const]),
   ]);
+}
+
+/** The files of its consoles. */
+export function keptLines(files: SerialFiles): KeptFd[] {
+  return [...fdsOfLines(files)].map(([name, fd]) => ({ name, kind: "file", fd }));
 }

@@ -7,13 +7,14 @@ import { logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { claimCgroup } from "./claim_cgroup.js";
-import { collectGarbage, dismantle } from "./cleanup.js";
+import { collectGarbage, dismantleOrLeave } from "./cleanup.js";
 import { openControl } from "./control_server.js";
 import { verifyDeviceTree } from "./device_tree.js";
+import { type EarlyDeathContext, orEarlyDeath } from "./early_death.js";
 import { keepEvidence } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { describeReading, type Inspection } from "./inspect.js";
-import { Keeper, keptFds } from "./keeper.js";
+import { Keeper, keptFds, keptLines } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
 import type { LaunchRequest, LaunchStep } from "./launch_request.js";
 import type { MachineProcess } from "./machine_process.js";
@@ -37,7 +38,11 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   if (own !== undefined) throw own.error;
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
   const prepare = (wanted: PlanRequest): Promise<PreparedPlan> =>
-    preparePlan(wanted, { onReserved: (uids) => run.update({ uids }), claimsFiles: true });
+    preparePlan(wanted, {
+      onReserved: (uids) => run.update({ uids }),
+      claimsFiles: true,
+      claimGroup: (plan) => claimCgroup(run, plan),
+    });
   try {
     request.onStep?.("plan");
     const prepared = await orTryModel(prepare, request, (trial) => new Launch(request, run, trial).tryFirstDevice());
@@ -46,7 +51,7 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
     const message = error instanceof Error ? error.message : String(error);
     logEvent(directories, { event: "launch-failed", vm: spec.name, message });
     // A running machine has done it by itself.
-    if (!run.released) await dismantle(directories, run);
+    if (!run.released) await dismantleOrLeave(directories, run, {});
     throw error;
   }
 }
@@ -82,9 +87,10 @@ class Launch {
       this.#step("keep");
       keeper = this.#keep();
       this.#step("attach");
-      await attachAll([...this.#processes.values()], this.#kernelLog);
+      const started = [...this.#processes.values()];
+      await attachAll(started, this.#deathContext);
       this.#step("verify");
-      const verified = await this.#verify();
+      const verified = await orEarlyDeath(started, this.#deathContext, () => this.#verify());
       keeper.confirm();
       // From here on each channel has its two peers and nobody else.
       this.#fds.close();
@@ -105,12 +111,16 @@ class Launch {
     try {
       await this.#prepare();
       await this.#start(this.#prepared.plan.processes.slice(0, 1));
-      await attachAll([...this.#processes.values()], this.#kernelLog);
+      await attachAll([...this.#processes.values()], this.#deathContext);
     } finally {
       this.#kernelLog.close();
       this.#fds.close();
       closeTenantFiles({ ...this.#prepared.files, images: new Map() });
     }
+  }
+
+  get #deathContext(): EarlyDeathContext {
+    return { vm: this.#prepared.plan.vm, directories: this.#request.directories, kernelLog: this.#kernelLog };
   }
 
   #step(step: LaunchStep): void {
@@ -174,7 +184,8 @@ class Launch {
 
   #keep(): Keeper {
     const { vm } = this.#run.record;
-    const keeper = Keeper.start(vm, { directory: this.#run.directory }, keptFds(this.#manifests));
+    const kept = [...keptFds(this.#manifests), ...keptLines(this.#prepared.files)];
+    const keeper = Keeper.start(vm, { directory: this.#run.directory }, kept);
     this.#run.update({ keeper: keeper.identity });
     return keeper;
   }

@@ -3,9 +3,9 @@ import type { ExitStatus } from "../kernel/index.js";
 import type { LaunchPlan } from "../plan/index.js";
 import { VMM_ID, type WatchdogAction } from "../spec/index.js";
 import { logEvent } from "../state/index.js";
-import { dismantle } from "./cleanup.js";
+import { closeMachine } from "./close_machine.js";
 import { explainDeath } from "./death_cause.js";
-import { type Ending, endingOfDeath, endingOfExpiry, endingOfHang } from "./ending.js";
+import { type Ending, endingOfDeath, endingOfExpiry, endingOfFailure, endingOfHang, isUnknown } from "./ending.js";
 import { endsWithin } from "./ends_within.js";
 import { type Hang, HangWatch } from "./hang_watch.js";
 import type { Inspection } from "./inspect.js";
@@ -25,7 +25,7 @@ const FOLLOWED: readonly Ending["reason"][] = ["guest-shutdown", "stopped", "wat
 export class RunningMachine {
   /** What every process held when it was verified, before the guest's first instruction. */
   readonly verified: Inspection;
-  /** Settles when the VM has ended and everything is cleaned up. */
+  /** Settles when the VM has ended and everything is cleaned up, or is left for `gc`. Never rejects. */
   readonly ended: Promise<Ending>;
   readonly #parts: MachineParts;
   readonly #settle: (ending: Ending) => void;
@@ -33,7 +33,7 @@ export class RunningMachine {
   #plan: LaunchPlan;
   readonly #watch: HangWatch;
   readonly #hangs = new Map<string, Hang>();
-  readonly #judgements: Promise<Ending>[] = [];
+  readonly #judgements: Promise<unknown>[] = [];
   #stopping = false;
   #cause: Ending | undefined;
   #intrusion: Ending | undefined;
@@ -48,7 +48,7 @@ export class RunningMachine {
       settle = resolve;
     });
     this.#settle = settle;
-    this.ended = decided.then((ending) => this.#finish(ending));
+    this.ended = decided.then((ending) => this.#finish(ending)).catch(endingOfFailure);
     this.#vmm.monitor.onEvent((event) => {
       // `guest` is false for our own quit: qapi/run-state.json.
       if (event.event === "SHUTDOWN" && event.data["guest"] === true) this.#guestShutDown = true;
@@ -71,8 +71,13 @@ export class RunningMachine {
     const { confined, monitor, channelInode } = process;
     const { id, onWatchdog: action } = confined.plan;
     this.#watch.add({ id, pid: confined.pid, monitor, channelInode });
-    void confined.ended.then((status) => this.#onDeath(process, status));
-    if (action !== undefined) onExpiry(monitor, () => void this.#onWatchdog(id, action));
+    this.#guard(confined.ended.then((status) => this.#onDeath(process, status)));
+    if (action !== undefined) onExpiry(monitor, () => this.#guard(this.#onWatchdog(id, action)));
+  }
+
+  /** Work that nobody waits for: when it fails the VM ends, rather than serve on with nobody who decides. */
+  #guard(work: Promise<void>): void {
+    work.catch((error) => this.#decide(endingOfFailure(error)));
   }
 
   /** The VMM has let go of this device: that its process ends is no death. */
@@ -133,12 +138,12 @@ export class RunningMachine {
     return vmm;
   }
 
-  async #onDeath(process: MachineProcess, status: ExitStatus): Promise<void> {
+  async #onDeath(process: MachineProcess, told: ExitStatus): Promise<void> {
     const { id } = process.confined.plan;
     if (this.#parts.processes.get(id) === process) this.#watch.remove(id);
-    const judging = this.#judge(process, status);
+    const judging = this.#judge(process, told);
     this.#judgements.push(judging);
-    const death = await judging;
+    const { death, status } = await judging;
     // Before everything else: neither a stop nor a shutdown, which a guest can ask for, may hide a refused call.
     if (death.reason === "intrusion") return this.#decide(death);
     if (id === VMM_ID) return this.#decide(this.#endingOfVmm(death, status));
@@ -153,19 +158,19 @@ export class RunningMachine {
     this.#decide(death);
   }
 
-  async #judge({ confined, log }: MachineProcess, status: ExitStatus): Promise<Ending> {
+  async #judge({ confined, log }: MachineProcess, told: ExitStatus): Promise<{ death: Ending; status: ExitStatus }> {
     const { id } = confined.plan;
     const role = id === VMM_ID ? "vmm" : "device";
     const hang = this.#hangs.get(id);
-    const cause = await explainDeath(confined, status, this.#parts.kernelLog);
+    const cause = await explainDeath(confined, told, this.#parts.kernelLog);
     const death = endingOfDeath(id, role, { cause, lastWords: log.lastWords() });
     if (death.reason === "intrusion") {
       this.#intrusion ??= death;
       const { detail } = death;
       logEvent(this.#parts.directories, { event: "intrusion", vm: this.plan.vm, process: id, detail, syscall: cause.syscall });
-      return death;
+      return { death, status: cause.status };
     }
-    return hang === undefined ? death : endingOfHang(id, role, hang);
+    return { death: hang === undefined ? death : endingOfHang(id, role, hang), status: cause.status };
   }
 
   /** Killed first: the VMM's monitor may be blocked for as long as a stopped device holds a virtual CPU. */
@@ -191,7 +196,7 @@ export class RunningMachine {
   }
 
   #endingOfVmm(death: Ending, status: ExitStatus): Ending {
-    if (this.#guestShutDown && status.exitCode === 0) {
+    if (this.#guestShutDown && (status.exitCode === 0 || isUnknown(status))) {
       return { reason: "guest-shutdown", process: null, detail: "the guest shut down", exitCode: EXIT.clean };
     }
     if (this.#stopping) return { reason: "stopped", process: null, detail: "the VM was stopped", exitCode: EXIT.clean };
@@ -236,15 +241,7 @@ export class RunningMachine {
     this.kill();
     // Every death is judged: one that was decided later may be the intrusion that brought the others about.
     await endsWithin(allEnded, FOLLOW_GRACE_MS);
-    await Promise.all(this.#judgements);
-    for (const process of this.#parts.processes.values()) process.monitor.close();
-    this.#parts.kernelLog.close();
-    this.#parts.keeper.close();
-    const judged = this.#intrusion ?? ending;
-    const { process, reason, detail, exitCode } = judged;
-    const { directories, run, onCleanupStep } = this.#parts;
-    logEvent(directories, { event: "end", vm: this.plan.vm, process, reason, detail, exitCode });
-    await dismantle(directories, run, onCleanupStep === undefined ? {} : { onStep: onCleanupStep });
-    return judged;
+    await Promise.allSettled(this.#judgements);
+    return closeMachine(this.#parts, this.#intrusion ?? ending);
   }
 }

@@ -16,7 +16,7 @@ import {
 import type { LaunchPlan, ProcessPlan } from "../../plan/index.js";
 import { VMM_ID } from "../../spec/index.js";
 import { compareCgroupFiles } from "../cgroup.js";
-import { compareRoot as compareTree } from "../prepared_root.js";
+import { compareRoot as compareTree } from "../root_tree.js";
 import { Comparison, type Difference } from "./difference.js";
 import { compareFds, type HeldFd } from "./fds.js";
 import { compareFilters } from "./filters.js";
@@ -197,7 +197,7 @@ export function verifyMachine(plan: LaunchPlan, started: readonly StartedProcess
     tried: `Cannot let VM "${plan.vm}" run: it is not what its plan says`,
     subject: plan.vm,
     answer: [...listed, ...more].join("; "),
-    remedy: "The VM was ended. This is a defect of this host or of Bulkhead, not of the VM file.",
+    remedy: "This is a defect of this host or of Bulkhead, not of the VM file.",
   });
 }
 
