@@ -71,7 +71,7 @@ export class Channel {
   #onReady(readable: boolean, writable: boolean): void {
     try {
       if (writable) this.#flush();
-      if (readable && this.#unsent === null && this.#open) this.#receive();
+      if (readable && this.#open) this.#receive();
     } catch (error) {
       if (error instanceof BulkheadError) this.#end(error);
       else if (isSystemError(error)) this.#end(this.#error("channel-closed", answerOf(error), error));

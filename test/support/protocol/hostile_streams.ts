@@ -28,7 +28,12 @@ const value = fc.bigInt(0n, 2n ** 64n - 1n);
 /** Plain objects, to compare with what is decoded. */
 const PLAIN = { noNullPrototype: true };
 
-const region = fc.record({ address: page, sizeBytes: page, offset: page }, PLAIN);
+const pages = (max: bigint): fc.Arbitrary<bigint> => fc.bigInt(0n, max).map((number) => number * PAGE);
+const region = fc.oneof(
+  // What fits into the file that comes with it, mostly.
+  fc.record({ address: pages(1024n), sizeBytes: pages(8n), offset: pages(8n) }, PLAIN),
+  fc.record({ address: page, sizeBytes: page, offset: page }, PLAIN),
+);
 const configAccess = fc.record(
   {
     command: fc.constantFrom("config-read" as const, "config-write" as const),

@@ -122,6 +122,8 @@ test("configuration space keeps what cannot be written, byte by byte", async () 
 
 test("a BAR answers where it was placed, once the command register lets it, in memory or ports", async () => {
   assert.is(await readMemory(32), 0xffff_ffffn);
+  await pair.proxy.writeConfig({ address: COMMAND, value: IO_MEMORY_MASTER, length: 2 });
+  assert.is(await pair.proxy.readBar({ address: 32n, size: 4, memory: true }), 0xffff_ffffn, "a BAR that was not placed is at 0");
   await place(pair.proxy);
   await writeMemory(32, 0x1122_3344_5566_7788n, 8);
   assert.is(await readMemory(36), 0x1122_3344n);
