@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { addon } from "../../src/kernel/index.js";
 import { DeviceProxy, probeDevice } from "../../src/protocol/index.js";
 import { suite } from "../support/harness.js";
+import { makeUnsealedMemory } from "../support/protocol/unsealed_memory.js";
 import { repositoryRoot } from "../support/repository.js";
 
 const test = suite("the reference device");
@@ -184,5 +185,12 @@ for (const [what, hex, fds, said] of VIOLATIONS) {
     assert.is(code, 1);
   });
 }
+
+test("memory that can be cut off: says the rule and ends with 1", async () => {
+  const unsealed = makeUnsealedMemory(8 * PAGE);
+  await proxy.shareMemory([{ address: 0n, sizeBytes: BigInt(PAGE), offset: 0n, fd: unsealed }]);
+  closeSync(unsealed);
+  assert.is(await ended, "1 a region's file must be sealed against growing and shrinking");
+});
 
 test.run();

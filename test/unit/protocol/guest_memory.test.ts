@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import * as assert from "uvu/assert";
 import type { BulkheadError } from "../../../src/errors/index.js";
 import { addon } from "../../../src/kernel/index.js";
@@ -6,6 +6,7 @@ import { GuestMemory } from "../../../src/protocol/memory/guest_memory.js";
 import type { Region } from "../../../src/protocol/wire/message.js";
 import { suite } from "../../support/harness.js";
 import { countFds, countSharedMappings } from "../../support/protocol/open_files.js";
+import { makeUnsealedMemory } from "../../support/protocol/unsealed_memory.js";
 
 const test = suite("guest memory");
 
@@ -156,21 +157,12 @@ test("a new table takes the place of the old one and unmaps it", () => {
   assert.is(memory.read(0x2000n, 1).length, 1);
 });
 
-/** Of a size that would do. */
-function makeUnsealed(): number {
-  const path = `/dev/shm/bulkhead-test-${process.pid}`;
-  const fd = openSync(path, "wx+");
-  unlinkSync(path);
-  ftruncateSync(fd, Number(8n * PAGE));
-  return fd;
-}
-
 /** Makes an fd that is no memory to be trusted; the test closes it. */
 const REFUSED: readonly (readonly [what: string, make: () => number, code: string])[] = [
   ["a file on disk", () => openSync(import.meta.filename, "r+"), "memory-unsealed"],
   ["/dev/zero", () => openSync("/dev/zero", "r+"), "memory-unsealed"],
   ["an eventfd", () => addon.makeEventfd(), "memory-unsealed"],
-  ["a file of tmpfs that is not sealed", makeUnsealed, "memory-unsealed"],
+  ["a file of tmpfs that is not sealed", () => makeUnsealedMemory(Number(8n * PAGE)), "memory-unsealed"],
   ["a smaller memfd", () => addon.makeSealedMemory({ name: "small", sizeBytes: PAGE }), "memory-beyond-file"],
 ];
 
