@@ -11,6 +11,7 @@ export {
   SeccompError,
   SeccompInputError,
   SelinuxError,
+  SelinuxInputError,
   SpecError,
   StateError,
 } from "./stage_errors.js";

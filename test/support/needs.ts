@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, closeSync, constants, openSync, readFileSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildRoot } from "./repository.js";
 
@@ -19,6 +19,7 @@ const PROBES = {
   man: () => runs("man", ["--version"]),
   "systemd-analyze": () => runs("systemd-analyze", ["--version"]),
   zsh: () => runs("zsh", ["--version"]),
+  secilc: () => findsOnPath("secilc"),
   strace: () => runs("strace", ["-V"]),
   "user-namespaces": () => runs("unshare", ["--user", "true"]),
   "mount-namespaces": () => runs("unshare", ["--mount", "true"]),
@@ -61,6 +62,12 @@ function runs(program: string, args: readonly string[]): string | null {
   const { error, status, stderr } = spawnSync(program, args, { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
   if (error !== undefined) return error.message;
   return status === 0 ? null : `${program} ${args.join(" ")}: ${stderr.trim() || `exit code ${status}`}`;
+}
+
+/** For a program that knows no option that does nothing. */
+function findsOnPath(program: string): string | null {
+  const places = (process.env["PATH"] ?? "").split(":").map((folder) => join(folder, program));
+  return places.some((place) => existsSync(place)) ? null : `${program} is not on PATH`;
 }
 
 /** Mount point of a file system type as this process sees it (proc_pid_mountinfo(5): the type follows the lone dash). */
