@@ -22,7 +22,8 @@ Napi::Value open_beneath_directory(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value open_existing_tap(const Napi::CallbackInfo& info) {
-  return number_or_throw(info.Env(), open_tap(get_string(options_of(info), "name")));
+  const Napi::Object options = options_of(info);
+  return number_or_throw(info.Env(), open_tap(get_string(options, "name"), get_string(options, "node")));
 }
 
 Napi::Value pair_of(Napi::Env env, const int (&ends)[2]) {

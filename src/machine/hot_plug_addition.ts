@@ -54,7 +54,7 @@ export class Addition {
     const made = new MachineFds(prepared.images);
     this.#undo.push(() => made.close());
     const fds = made.make(prepared.process);
-    await prepareRoot(planning.directories.cache, prepared.inventory);
+    await prepareRoot(planning.directories.cache, prepared.inventory, prepared.process.selinux);
     this.#widenLimits(prepared);
     const process = await this.#start(prepared, fds, made);
     for (const kept of keptFds(new Map([[id, fds]]))) keeper.hold(kept);

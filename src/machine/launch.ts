@@ -131,7 +131,9 @@ class Launch {
     const { directories } = this.#request;
     logEvent(directories, { event: "launch", vm: plan.vm, accel: plan.machine.accel });
     this.#step("build-roots");
-    for (const inventory of inventories.values()) await prepareRoot(directories.cache, inventory);
+    // The same for all processes.
+    const labels = plan.processes[0]?.selinux ?? null;
+    for (const inventory of inventories.values()) await prepareRoot(directories.cache, inventory, labels);
     this.#step("make-group");
     if (plan.cgroup !== null) claimCgroup(this.#run, plan.cgroup);
     this.#step("open-channels");

@@ -49,7 +49,7 @@ interface JudgedImage {
 function planJudge(inputs: DevicePlanInputs, judged: JudgedImage, layers: LayerStatuses): ProcessPlan {
   const { key, image, source } = judged;
   const role = roleOf(inputs, IMAGE_JUDGE_ROLE);
-  const confinement = planConfinement(inputs, { id: source.device, role, accel: "tcg", boot: null });
+  const confinement = planConfinement(inputs, { id: source.device, role, accel: "tcg", boot: null, image: "judge" });
   return {
     id: `${key}-judge`,
     role: IMAGE_JUDGE_ROLE,

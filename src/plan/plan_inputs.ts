@@ -1,5 +1,6 @@
 import type { HostFacts, ProgramInventory } from "../host/index.js";
 import type { ResolvedPolicy } from "../policy/index.js";
+import type { ProcessLabels } from "../selinux/index.js";
 import type { HostConfig, VmSpec } from "../spec/index.js";
 
 /** Everything a plan is computed from. The same inputs give the same plan. */
@@ -48,6 +49,8 @@ export interface FilterFacts {
 export interface Identity {
   readonly uid: number;
   readonly gid: number;
+  /** null on a host that does not enforce SELinux with our module. */
+  readonly labels: ProcessLabels | null;
 }
 
 export interface ImageFacts {

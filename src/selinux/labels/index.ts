@@ -1,0 +1,3 @@
+export { holdLabel, type LabelledImage, type LabelStep } from "./hold_label.js";
+export { type LabelRecord, listLabelRecords } from "./label_record.js";
+export { type ReleasedLabel, releaseLabels } from "./release_labels.js";
