@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, closeSync, constants, existsSync, openSync, readFileSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFileContext } from "../../src/kernel/index.js";
 import { buildRoot } from "./repository.js";
 
 /** Answers null when the machine has what is asked for, else why not. */
@@ -19,6 +21,7 @@ const PROBES = {
   man: () => runs("man", ["--version"]),
   "systemd-analyze": () => runs("systemd-analyze", ["--version"]),
   zsh: () => runs("zsh", ["--version"]),
+  "label-attribute": probeLabelAttribute,
   secilc: () => findsOnPath("secilc"),
   strace: () => runs("strace", ["-V"]),
   "user-namespaces": () => runs("unshare", ["--user", "true"]),
@@ -62,6 +65,19 @@ function runs(program: string, args: readonly string[]): string | null {
   const { error, status, stderr } = spawnSync(program, args, { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
   if (error !== undefined) return error.message;
   return status === 0 ? null : `${program} ${args.join(" ")}: ${stderr.trim() || `exit code ${status}`}`;
+}
+
+/** Whether the temporary folder's file system keeps labels; the kernel needs no SELinux for that. */
+function probeLabelAttribute(): string | null {
+  const folder = mkdtempSync(join(tmpdir(), "bulkhead-need-"));
+  try {
+    setFileContext(folder, "system_u:object_r:tmp_t:s0");
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** For a program that knows no option that does nothing. */
