@@ -67,3 +67,12 @@ export function labelProcess(place: ProcessPlace): ProcessLabels {
     program: object("program", []),
   };
 }
+
+/** The type of images that are only read, by any number of VMs. */
+export const SHARED_IMAGE_TYPE = "bulkhead_shared_image_t";
+
+/** The context of a file with another type, at s0; its user stays. Null: a file without a label. */
+export function relabel(before: string | null, type: string): string {
+  const user = before === null ? "system_u" : parseContext(before).user;
+  return formatContext({ user, role: OBJECT_ROLE, type, low: [], high: [] });
+}
