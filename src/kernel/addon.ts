@@ -163,6 +163,8 @@ export interface Addon {
   unreadBytes(options: { fd: number; inode: number }): number;
   /** `shared`: beside others that share it. Default: alone. */
   tryLock(options: { fd: number; shared?: boolean }): boolean;
+  /** The SELinux context of a file; with `follow`, of what a symbolic link leads to. ENODATA: it has none. */
+  fileContext(options: { path: string; follow: boolean }): string;
   cloneTreeReadOnly(options: { path: string }): number;
   /** `context`: the SELinux context of all that it holds; empty: as the policy has it for a tmpfs. */
   makeTmpfs(options: { sizeBytes: number; context: string }): number;

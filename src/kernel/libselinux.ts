@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { getSystemErrorName } from "node:util";
 import type FfiModule from "ffi-napi";
 import { KernelError } from "../errors/index.js";
-import type { SystemError } from "./addon.js";
+import { addon, type SystemError } from "./addon.js";
 import { findLibrary } from "./library_file.js";
 
 /** A context has at most a page: security/selinux/ss/context.h has no limit, the attribute files have this one. */
@@ -16,8 +16,6 @@ interface Bindings {
   fsetfilecon_raw(fd: number, context: string): number;
   lsetfilecon_raw(path: string, context: string): number;
   fgetfilecon_raw(fd: number, out: Buffer): number;
-  lgetfilecon_raw(path: string, out: Buffer): number;
-  getfilecon_raw(path: string, out: Buffer): number;
   freecon(context: string): void;
   strncpy(into: Buffer, from: string, bytes: number): Buffer;
   errno(): number;
@@ -36,8 +34,6 @@ function bind(): Bindings {
       fsetfilecon_raw: ["int", ["int", "string"]],
       lsetfilecon_raw: ["int", ["string", "string"]],
       fgetfilecon_raw: ["int", ["int", "pointer"]],
-      lgetfilecon_raw: ["int", ["string", "pointer"]],
-      getfilecon_raw: ["int", ["string", "pointer"]],
       freecon: ["void", ["uint64"]],
     });
     const libc = ffi.Library(null, { strncpy: ["pointer", ["pointer", "uint64", "size_t"]] });
@@ -92,11 +88,10 @@ export function setFileContext(file: LabelledFile, context: string): void {
  * file without one.
  */
 export function readFileContext(file: LabelledFile, links: "keep" | "follow" = "keep"): string {
+  if (typeof file === "string") return addon.fileContext({ path: file, follow: links === "follow" });
   const library = bind();
   const out = Buffer.alloc(POINTER_BYTES);
-  if (typeof file === "number") check("fgetfilecon", library.fgetfilecon_raw(file, out), library);
-  else if (links === "follow") check("getfilecon", library.getfilecon_raw(file, out), library);
-  else check("lgetfilecon", library.lgetfilecon_raw(file, out), library);
+  check("fgetfilecon", library.fgetfilecon_raw(file, out), library);
   const address = out.readBigUInt64LE().toString();
   const text = Buffer.alloc(CONTEXT_BYTES);
   library.strncpy(text, address, CONTEXT_BYTES - 1);

@@ -35,7 +35,7 @@ export interface LauncherInputs {
   readonly policy: ResolvedPolicy;
   readonly filter: FilterFacts;
   /** Absolute paths of directories: state, event log, caches, and the package itself, whose modules Node may still load. */
-  readonly places: { readonly run: string; readonly log: string; readonly cache: string; readonly installation: string };
+  readonly places: Readonly<Record<"run" | "log" | "lib" | "cache" | "installation", string>>;
 }
 
 export interface FilterFacts {

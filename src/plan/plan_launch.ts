@@ -34,13 +34,14 @@ export function planLaunch(inputs: PlanInputs): LaunchPlan {
   ];
   const policies = processes.map((process) => roleOf(inputs, process.role).policy);
   const cgroup = planVmCgroup(inputs, policies);
+  const labelled = processes.some(({ selinux }) => selinux !== null);
   return {
     schemaVersion: 1,
     vm: spec.name,
     machine,
     judges: planImageJudges(inputs, layers),
     processes,
-    launcher: planLauncher(inputs.launcher, { vm: spec.name, landlockAbi: inputs.facts.landlockAbi, cgroup }),
+    launcher: planLauncher(inputs.launcher, { vm: spec.name, landlockAbi: inputs.facts.landlockAbi, cgroup, labelled }),
     cgroup,
     onDeviceExit: spec.onDeviceExit,
     hangDeadlineMs: spec.hangDeadlineMs,

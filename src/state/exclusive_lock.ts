@@ -12,8 +12,7 @@ const RETRIES_MAX = 5000;
  * goes with this process, whatever ends it. Throws StateError "lock-busy" after five seconds.
  */
 export function withExclusiveLock<Result>(path: string, work: () => Result): Result {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const fd = openSync(path, "a", 0o600);
+  const fd = openLock(path);
   try {
     for (let retry = 0; !addon.tryLock({ fd }); retry += 1) {
       if (retry === RETRIES_MAX) throw busy(path);
@@ -22,6 +21,17 @@ export function withExclusiveLock<Result>(path: string, work: () => Result): Res
     return work();
   } finally {
     closeSync(fd);
+  }
+}
+
+/** The directory is made only where it lacks: a confined launcher may make none. */
+function openLock(path: string): number {
+  try {
+    return openSync(path, "a", 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    return openSync(path, "a", 0o600);
   }
 }
 

@@ -107,6 +107,7 @@ const LAUNCHER_POLICY = policyOf("launcher", { models: [], nodes: [], limits: PO
 const PLACES = {
   run: "/run/bulkhead",
   log: "/var/log/bulkhead",
+  lib: "/var/lib/bulkhead",
   cache: "/var/cache/bulkhead",
   installation: "/usr/lib/bulkhead/",
 };

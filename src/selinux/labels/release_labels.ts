@@ -11,11 +11,24 @@ export interface ReleasedLabel {
   readonly detail: string;
 }
 
+/** Opens the file of a record; the fd is closed afterwards. */
+export type OpenFile = (record: LabelRecord) => number;
+
+/** By its path, which is not followed when it is a link by now. */
+export function openLabelled({ path }: LabelRecord): number {
+  return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY);
+}
+
 /**
  * Gives files their own labels back where `isHeld` says of none of their VMs that it uses them. A file that somebody else relabelled
  * meanwhile, or that is not there any more, is left as it is and forgotten; one that cannot be reached now stays on record.
+ * Files are opened by their paths unless `openFile` knows better.
  */
-export function releaseLabels(directories: Directories, isHeld: (vm: string) => boolean): ReleasedLabel[] {
+export function releaseLabels(
+  directories: Directories,
+  isHeld: (vm: string) => boolean,
+  openFile: OpenFile = openLabelled,
+): ReleasedLabel[] {
   if (listLabelRecords(directories).length === 0) return [];
   return withRecords(directories, () =>
     listLabelRecords(directories).flatMap((record) => {
@@ -25,15 +38,15 @@ export function releaseLabels(directories: Directories, isHeld: (vm: string) => 
         writeLabelRecord(directories, { ...record, holders });
         return [{ path: record.path, outcome: "kept", detail: `"${holders.join('", "')}" still has it` } as const];
       }
-      return [releaseFile(directories, record)];
+      return [releaseFile(directories, record, openFile)];
     }),
   );
 }
 
-function releaseFile(directories: Directories, record: LabelRecord): ReleasedLabel {
+function releaseFile(directories: Directories, record: LabelRecord, openFile: OpenFile): ReleasedLabel {
   const { path } = record;
   try {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY);
+    const fd = openFile(record);
     try {
       const facts = fstatSync(fd);
       const released =
