@@ -5,6 +5,7 @@ import { type AddedDevice, VMM_ID } from "../spec/index.js";
 import { logEvent, releaseUids } from "../state/index.js";
 import { changeEvidence } from "./evidence.js";
 import { Addition, type AdditionReport, endProcess } from "./hot_plug_addition.js";
+import { releaseImagesOf } from "./image_labels.js";
 import type { MachineProcess } from "./machine_process.js";
 import { planRemoval } from "./prepare_device.js";
 import type { QmpClient } from "./qmp_client.js";
@@ -132,6 +133,7 @@ async function giveBack(supervision: Supervision, leaving: ProcessPlan, limits: 
   const { run, planning } = supervision;
   if (leaving.cgroup !== null) await removeCgroup(leaving.cgroup.path);
   if (limits !== null) setCgroupLimits(limits);
+  releaseImagesOf(planning.directories, run.record.vm, leaving.id);
   releaseUids(planning.directories, [leaving.uid]);
   run.update({ uids: run.record.uids.filter((uid) => uid !== leaving.uid) });
 }

@@ -6,6 +6,7 @@ import { findRun, logEvent, releaseUids } from "../state/index.js";
 import { attachAll } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { changeEvidence, readEvidence } from "./evidence.js";
+import { releaseImagesOf } from "./image_labels.js";
 import { keptFds } from "./keeper.js";
 import type { MachineProcess } from "./machine_process.js";
 import { type PreparedDevice, prepareDevice } from "./prepare_device.js";
@@ -47,6 +48,7 @@ export class Addition {
     const { run, machine, keeper, kernelLog, planning, processes } = this.#supervision;
     const { id } = added.device;
     requireHotPlugSlot(machine.plan, id);
+    this.#undo.push(() => releaseImagesOf(planning.directories, machine.plan.vm, id));
     const prepared = await prepareDevice(this.#supervision, added, (uid) => {
       run.update({ uids: [...run.record.uids, uid] });
       this.#undo.push(() => this.#releaseUid(uid));

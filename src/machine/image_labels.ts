@@ -4,14 +4,22 @@ import { holdLabel, type LabelRecord, openLabelled, type ReleasedLabel, releaseL
 import { type Directories, logEvent } from "../state/index.js";
 import type { OpenedFile } from "./image.js";
 
+/** An image that is labelled for a process, by an fd of our own. */
+interface KeptImage {
+  readonly process: string;
+  readonly inode: string;
+  readonly fd: number;
+}
+
 /**
- * By VM and `dev:ino`: the labelled images of VMs that this process supervises. A launcher that has confined itself opens nothing
- * by path, and still gives them their own labels back.
+ * By VM: the labelled images of those that this process supervises. A launcher that has confined itself opens nothing by path, and
+ * still gives them their own labels back.
  */
-const kept = new Map<string, Map<string, number>>();
+const kept = new Map<string, KeptImage[]>();
 
 /** An image of a plan, and the label that its process needs it to have. */
 interface PlannedLabel {
+  readonly process: string;
   readonly key: string;
   readonly label: string;
 }
@@ -25,48 +33,65 @@ export function holdImages(
   { vm, processes }: Pick<LaunchPlan, "vm" | "processes">,
   images: ReadonlyMap<string, OpenedFile>,
 ): void {
-  for (const { key, label } of processes.flatMap(labelsOf)) {
+  for (const { process, key, label } of processes.flatMap(labelsOf)) {
     const image = images.get(key);
     if (image === undefined) throw new Error(`no image was opened for ${key}`);
     const { path } = image.facts;
     holdLabel(directories, { fd: image.fd, inode: image.inode, path }, { label, vm });
-    keepImage(vm, image);
+    keepImage(vm, process, image);
     logEvent(directories, { event: "relabel", vm, path, detail: `it is ${label} now` });
   }
 }
 
 /** An open file description of its own: a lock on the image goes with its device, not with this. */
-function keepImage(vm: string, { fd, inode }: OpenedFile): void {
-  const images = kept.get(vm) ?? new Map<string, number>();
-  kept.set(vm, images);
-  if (!images.has(inode)) images.set(inode, openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NOCTTY));
+function keepImage(vm: string, process: string, { fd, inode }: OpenedFile): void {
+  const own = openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NOCTTY);
+  kept.set(vm, [...(kept.get(vm) ?? []), { process, inode, fd: own }]);
 }
 
-function labelsOf({ selinux, fds }: ProcessPlan): PlannedLabel[] {
+function labelsOf({ id: process, selinux, fds }: ProcessPlan): PlannedLabel[] {
   if (selinux === null) return [];
   return fds.flatMap(({ source }): PlannedLabel[] => {
-    if (source.from === "image" && selinux.image !== null) return [{ key: imageKey(source.device, 0), label: selinux.image }];
-    return source.from === "backing" ? [{ key: imageKey(source.device, source.layer), label: selinux.sharedImage }] : [];
+    if (source.from === "image" && selinux.image !== null) {
+      return [{ process, key: imageKey(source.device, 0), label: selinux.image }];
+    }
+    return source.from === "backing" ? [{ process, key: imageKey(source.device, source.layer), label: selinux.sharedImage }] : [];
   });
 }
 
 /** Gives the images of a VM that has ended their own labels back. What could not be restored is told, and left to `gc`. */
 export function releaseImages(directories: Directories, vm: string): void {
-  const images = kept.get(vm) ?? new Map<string, number>();
+  const images = kept.get(vm) ?? [];
   kept.delete(vm);
+  release(directories, images, { vm, isHeld: (holder) => holder !== vm });
+}
+
+/** Likewise those of one process, which has ended while its VM runs, unless another process of the VM uses them too. */
+export function releaseImagesOf(directories: Directories, vm: string, process: string): void {
+  const [own, others] = [true, false].map((wanted) => (kept.get(vm) ?? []).filter((one) => (one.process === process) === wanted));
+  kept.set(vm, others ?? []);
+  const leaving = (own ?? []).map(({ inode }) => inode).filter((inode) => !others?.some((other) => other.inode === inode));
+  release(directories, own ?? [], { vm, isHeld: (holder, { inode }) => holder !== vm || !leaving.includes(inode) });
+}
+
+interface Leaving {
+  readonly vm: string;
+  readonly isHeld: (holder: string, record: LabelRecord) => boolean;
+}
+
+/** Uses and closes the fds that were kept; opens what this process has not labelled itself. */
+function release(directories: Directories, images: readonly KeptImage[], { vm, isHeld }: Leaving): void {
+  const open = new Map(images.map(({ inode, fd }) => [inode, fd]));
+  for (const { inode, fd } of images) if (open.get(inode) !== fd) closeSync(fd);
   const openFile = (record: LabelRecord): number => {
-    const fd = images.get(record.inode);
-    images.delete(record.inode);
+    const fd = open.get(record.inode);
+    open.delete(record.inode);
     return fd ?? openLabelled(record);
   };
   try {
-    report(
-      directories,
-      vm,
-      releaseLabels(directories, (holder) => holder !== vm, openFile),
-    );
+    report(directories, vm, releaseLabels(directories, isHeld, openFile));
   } finally {
-    for (const fd of images.values()) closeSync(fd);
+    for (const fd of open.values()) closeSync(fd);
   }
 }
 

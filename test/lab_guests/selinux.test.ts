@@ -12,9 +12,12 @@ test("every layer is enforced, nothing is denied in a clean launch, and each att
   const source = `${repositoryRoot}/test/support/victim/selinux_act.c`;
   const { status, stderr } = spawnSync("gcc", ["-static", "-O1", "-o", ACT_PROGRAM, source], { encoding: "utf8" });
   assert.is(status, 0, stderr);
-  const { exitCode, said, summary } = await runLabTests("distribution", ["test/lab/selinux.test.ts"]);
+  const { exitCode, said, summary } = await runLabTests("distribution", [
+    "test/lab/selinux.test.ts",
+    "test/lab/selinux_failures.test.ts",
+  ]);
   assert.is(exitCode, 0, said);
-  assert.is(summary, "15 passed, 0 failed, 0 skipped", said);
+  assert.is(summary, "21 passed, 0 failed, 0 skipped", said);
 });
 
 test.run();

@@ -26,13 +26,13 @@ export function openLabelled({ path }: LabelRecord): number {
  */
 export function releaseLabels(
   directories: Directories,
-  isHeld: (vm: string) => boolean,
+  isHeld: (vm: string, record: LabelRecord) => boolean,
   openFile: OpenFile = openLabelled,
 ): ReleasedLabel[] {
   if (listLabelRecords(directories).length === 0) return [];
   return withRecords(directories, () =>
     listLabelRecords(directories).flatMap((record) => {
-      const holders = record.holders.filter(isHeld);
+      const holders = record.holders.filter((holder) => isHeld(holder, record));
       if (holders.length === record.holders.length && holders.length > 0) return [];
       if (holders.length > 0) {
         writeLabelRecord(directories, { ...record, holders });
