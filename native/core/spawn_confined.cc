@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +12,7 @@
 #include "network_namespace.h"
 #include "raw_syscall.h"
 #include "unique_fd.h"
+#include "wait_exit.h"
 
 namespace bulkhead {
 namespace {
@@ -50,7 +50,7 @@ SpawnResult write_id_maps(int pid, const SpawnRequest& request) {
 SpawnResult judge_silence(int pidfd, std::uint32_t progress, const std::vector<ChildOperation>& operations) {
   if (progress < operations.size() && operations[progress].step == Step::exec) return {};
   siginfo_t info{};
-  raw_syscall(SYS_waitid, P_PIDFD, pidfd, as_argument(&info), WEXITED | WNOWAIT, 0);
+  wait_exit(pidfd, info, WNOWAIT);
   SpawnResult result;
   result.failed = true;
   result.operation = progress;
@@ -124,7 +124,7 @@ void enter_child(void* program) { run_child(*static_cast<const ChildProgram*>(pr
 
 void end_child(const SpawnResult& child) {
   raw_syscall(SYS_pidfd_send_signal, child.pidfd, SIGKILL, 0, 0);
-  raw_syscall(SYS_waitid, P_PIDFD, child.pidfd, 0, WEXITED, 0);
+  wait_exit(child.pidfd);
   close(child.pidfd);
 }
 

@@ -2,7 +2,7 @@ import { closeSync } from "node:fs";
 import { MachineError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
 import type { LaunchPlan, ProcessPlan } from "../plan/index.js";
-import { type ConfinedProcess, removeCgroup, setCgroupLimits, watchProcess } from "../sandbox/index.js";
+import { type ConfinedProcess, watchProcess } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { findRun, identifyProcess, isAlive, type KnownRun, logEvent, OwnedRun, type RecordedProcess } from "../state/index.js";
 import { channelInodeOf } from "./channels.js";
@@ -20,6 +20,7 @@ import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { RunningMachine } from "./running_machine.js";
 import { connectSerialEnd, openSerialFiles, serialFilesOf } from "./serial_line.js";
+import { removeStrays } from "./strays.js";
 import type { PlanningContext } from "./supervision.js";
 
 /** include/uapi/asm-generic/signal.h */
@@ -108,13 +109,8 @@ class Adoption {
   async #endStrays(): Promise<void> {
     const { plan } = this.#evidence;
     const planned = (recorded: RecordedProcess): boolean => plan.processes.some(({ id }) => id === recorded.id);
-    const strays = this.#run.record.processes.filter((recorded) => !planned(recorded));
-    if (strays.length === 0) return;
-    for (const stray of strays) signalProcess(stray, SIGKILL);
-    this.#run.update({ processes: this.#run.record.processes.filter(planned) });
-    if (plan.cgroup === null) return;
-    for (const { id } of strays) await removeCgroup(`${plan.cgroup.path}/${id}`);
-    setCgroupLimits(plan.cgroup);
+    for (const stray of this.#run.record.processes) if (!planned(stray)) signalProcess(stray, SIGKILL);
+    await removeStrays(plan, this.#run, this.#request.directories);
   }
 
   #adoptProcess(plan: ProcessPlan, kept: Map<string, number>): MachineProcess {
@@ -155,6 +151,7 @@ function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined): C
     plan,
     pid: recorded?.pid ?? 0,
     session: recorded?.session ?? 0,
+    ...(recorded === undefined ? {} : { startTime: recorded.startTime }),
     ended: Promise.resolve({ exitCode: null, signal: null }),
     kill: () => {},
     signal: () => {},
@@ -168,7 +165,10 @@ function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined): C
     throw error;
   }
   // The pidfd is open now, so that what is identified here is what it names.
-  if (isAlive(recorded)) return watchProcess(plan, { pid: recorded.pid, session: recorded.session, pidfd });
+  if (isAlive(recorded)) {
+    const { pid, session, startTime } = recorded;
+    return { ...watchProcess(plan, { pid, session, pidfd }), startTime };
+  }
   closeSync(pidfd);
   return ended;
 }

@@ -1,11 +1,10 @@
-import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { EXIT } from "../../errors/index.js";
 import { readChecks, runChecks } from "../../selinux/index.js";
+import { SELINUX_FOLDER } from "../installation.js";
 import { addPolicyOption, loadPolicy, type PolicyOption } from "./policy_option.js";
 
-/** The assertions as installed with this package: selinux/ beside dist/. */
-const CHECKS = fileURLToPath(new URL("../../../../selinux/checks", import.meta.url));
+const CHECKS = `${SELINUX_FOLDER}/checks`;
 
 interface CheckOptions extends PolicyOption {
   readonly json?: boolean;

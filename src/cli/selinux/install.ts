@@ -1,10 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { HostError } from "../../errors/index.js";
+import { SELINUX_FOLDER } from "../installation.js";
 
-/** The module as installed with this package: selinux/ beside dist/. */
-const MODULE = fileURLToPath(new URL("../../../../selinux/bulkhead.cil", import.meta.url));
+const MODULE = `${SELINUX_FOLDER}/bulkhead.cil`;
 
 export function addInstall(selinux: Command): void {
   selinux
