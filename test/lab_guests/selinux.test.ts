@@ -17,7 +17,7 @@ test("every layer is enforced, nothing is denied in a clean launch, and each att
     "test/lab/selinux_failures.test.ts",
   ]);
   assert.is(exitCode, 0, said);
-  assert.is(summary, "21 passed, 0 failed, 0 skipped", said);
+  assert.is(summary, "22 passed, 0 failed, 0 skipped", said);
 });
 
 test.run();
