@@ -145,6 +145,23 @@ for (const [what, source, target, objectClass, permission, reason] of DECISIONS)
   });
 }
 
+test("with a type rule for all of them, categories alone keep VMM and devices from each other", () => {
+  const widened = compileModule("(allow bulkhead_domain bulkhead_domain (process (signal)))");
+  assert.ok(widened.path, widened.said);
+  const other = CompiledPolicy.load(widened.path as string);
+  const [vmm, disk, net] = [process("vmm", "c1,c2-s0:c1,c2,c800"), process("disk", "c1,c2,c700"), process("net", "c1,c2,c701")];
+  for (const [source, target] of [
+    [disk, vmm],
+    [vmm, disk],
+    [disk, net],
+    [disk, process("disk", "c3,c4,c700")],
+  ] as const) {
+    const found = decideAccess(other, { source, target, objectClass: "process", permissions: ["signal"] });
+    assert.is(found.reason, "constraint", `${source} ${target}: ${found.explanation}`);
+  }
+  widened.remove();
+});
+
 /** One rule more breaks the build: each separation that the module states. */
 const BROKEN = [
   ["a net process reads images", "(allow bulkhead_net_t bulkhead_image_t (file (read)))"],
