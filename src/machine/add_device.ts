@@ -21,6 +21,7 @@ import { inodesOf, type RunEvidence, readEvidence } from "./evidence.js";
 import { handOver } from "./handover.js";
 import { releaseImagesOf } from "./image_labels.js";
 import { type PreparedDevice, prepareDevice } from "./prepare_device.js";
+import { fdsOfLines, type SerialFiles } from "./serial_line.js";
 import type { PlanningContext } from "./supervision.js";
 
 /** include/uapi/asm-generic/signal.h */
@@ -45,6 +46,7 @@ export async function addDeviceToVm(directories: Directories, run: KnownRun, add
   try {
     return (await askSupervisor(run, request, { deadlineMs: SUPERVISOR_DEADLINE_MS, onTurn })) as AdditionReport;
   } catch (error) {
+    await work.abandon();
     releaseImagesOf(directories, run.record.vm, added.device.id);
     throw error;
   } finally {
@@ -62,7 +64,9 @@ class DeviceStart {
   readonly #directories: Directories;
   readonly #vm: string;
   readonly #added: AddedDevice;
+  #pidfd: number | undefined;
   #made: MachineFds | undefined;
+  #lines: SerialFiles | undefined;
   #standing: Standing | undefined;
 
   constructor(directories: Directories, vm: string, added: AddedDevice) {
@@ -83,19 +87,18 @@ class DeviceStart {
     const prepared = await prepareDevice({ planning, running: evidence.plan, spec: evidence.spec }, this.#added);
     const made = new MachineFds(prepared.images);
     this.#made = made;
+    this.#lines = prepared.lines;
     const fds = made.make(prepared.process);
     await prepareRoot(planning.directories.cache, prepared.inventory, prepared.process.selinux);
     if (prepared.plan.cgroup !== null) setCgroupLimits(prepared.plan.cgroup);
     const process = await spawn(prepared, fds, { running: evidence.plan, vmmPid: pidOf(evidence, VMM_ID) });
+    this.#pidfd = process.pidfd;
     try {
       leaveAdditionFacts(run.directory, factsOf({ prepared, evidence, fds, channel: made.channelEnd(id, "vmm").inode }, process));
-      handOver(run.directory, token, namedFds(fds, process.pidfd, made.channelEnd(id, "vmm").fd));
+      handOver(run.directory, token, namedFds({ prepared, fds }, process.pidfd, made.channelEnd(id, "vmm").fd));
     } catch (error) {
-      addon.sendSignal({ pidfd: process.pidfd, signal: SIGKILL });
-      await addon.waitExit({ pidfd: process.pidfd, keepAlive: true });
+      await this.#kill();
       throw error;
-    } finally {
-      closeSync(process.pidfd);
     }
     const { pid, session } = process;
     const started = { plan: prepared.process, pid, session, inventory: prepared.inventory, held: fds.held };
@@ -121,11 +124,38 @@ class DeviceStart {
       }
     }
     // From here on the channel has its two peers, and the supervisor, which gives its copy to the VMM.
-    this.close();
+    this.#closeShared();
+  }
+
+  /** Ends the process of a device that did not become part of the VM: a supervisor that died, or gave up waiting, has not. */
+  async abandon(): Promise<void> {
+    const run = findRun(this.#directories, this.#vm);
+    const joined = run === null ? undefined : readEvidence(run)?.plan.processes.some(({ id }) => id === this.#added.device.id);
+    if (joined !== true) await this.#kill();
+  }
+
+  async #kill(): Promise<void> {
+    const pidfd = this.#pidfd;
+    if (pidfd === undefined) return;
+    try {
+      addon.sendSignal({ pidfd, signal: SIGKILL });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+    await addon.waitExit({ pidfd, keepAlive: true });
   }
 
   close(): void {
+    if (this.#pidfd !== undefined) closeSync(this.#pidfd);
+    this.#pidfd = undefined;
+    this.#closeShared();
+  }
+
+  /** What others hold by now. */
+  #closeShared(): void {
     this.#made?.close();
+    if (this.#lines !== undefined) for (const fd of fdsOfLines(this.#lines).values()) closeSync(fd);
+    this.#lines = undefined;
   }
 }
 
@@ -147,12 +177,15 @@ function pidOf({ started }: RunEvidence, id: string): number {
   return started.find(({ plan }) => plan.id === id)?.pid ?? 0;
 }
 
-function namedFds({ monitor, log }: ProcessFds, pidfd: number, channel: number): Map<string, number> {
+function namedFds({ prepared, fds }: Pick<Made, "prepared" | "fds">, pidfd: number, channel: number): Map<string, number> {
+  const { monitor, log, serial } = fds;
   return new Map([
     ["pidfd", pidfd],
     ["monitor", monitor],
     ["log", log],
     ["channel", channel],
+    ...(serial === null ? [] : [["serial", serial] as const]),
+    ...fdsOfLines(prepared.lines),
   ]);
 }
 

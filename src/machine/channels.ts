@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { type FdPlan, imageKey, type ProcessPlan } from "../plan/index.js";
+import { dataKey, type FdPlan, imageKey, type ProcessPlan } from "../plan/index.js";
 import type { HeldFd } from "../sandbox/index.js";
 import type { OpenedFile } from "./image.js";
 import { labelledPipe, labelledSockets } from "./labelled_fds.js";
@@ -58,6 +58,8 @@ export class MachineFds {
           return this.#image(imageKey(fd.source.device, 0));
         case "backing":
           return this.#image(imageKey(fd.source.device, fd.source.layer));
+        case "data":
+          return this.#image(dataKey(fd.source.device, fd.source.layer));
         case "tap":
           return this.#keepOne(openTap(fd.source.name, selinux?.tap));
       }

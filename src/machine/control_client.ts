@@ -87,6 +87,8 @@ class Exchange {
 
   /** And waits for what comes of it. */
   #send(message: ControlRequest | { readonly done: boolean }): void {
+    // The supervisor died during the caller's turn; that was told.
+    if (this.#socket.destroyed) return;
     this.#socket.write(`${JSON.stringify(message)}\n`);
     const { deadlineMs = ANSWER_DEADLINE_MS } = this.#options;
     if (deadlineMs === null) return;

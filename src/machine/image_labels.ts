@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from "node:fs";
-import { imageKey, type LaunchPlan, type ProcessPlan } from "../plan/index.js";
+import { dataKey, imageKey, type LaunchPlan, type ProcessPlan } from "../plan/index.js";
 import { holdLabel, type LabelRecord, openLabelled, type ReleasedLabel, releaseLabels } from "../selinux/labels/index.js";
 import { type Directories, logEvent } from "../state/index.js";
 import type { OpenedFile } from "./image.js";
@@ -52,10 +52,11 @@ function keepImage(vm: string, process: string, { fd, inode }: OpenedFile): void
 function labelsOf({ id: process, selinux, fds }: ProcessPlan): PlannedLabel[] {
   if (selinux === null) return [];
   return fds.flatMap(({ source }): PlannedLabel[] => {
-    if (source.from === "image" && selinux.image !== null) {
-      return [{ process, key: imageKey(source.device, 0), label: selinux.image }];
-    }
-    return source.from === "backing" ? [{ process, key: imageKey(source.device, source.layer), label: selinux.sharedImage }] : [];
+    const { device, layer } = { device: "", layer: 0, ...source };
+    const label = layer === 0 ? selinux.image : selinux.sharedImage;
+    if (label === null) return [];
+    if (source.from === "image" || source.from === "backing") return [{ process, key: imageKey(device, layer), label }];
+    return source.from === "data" ? [{ process, key: dataKey(device, layer), label }] : [];
   });
 }
 

@@ -13,7 +13,7 @@ import { verifyDeviceTree } from "./device_tree.js";
 import { keepEvidence } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { describeReading, type Inspection } from "./inspect.js";
-import { Keeper, keptFds } from "./keeper.js";
+import { Keeper, keptFds, keptLines } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
 import type { LaunchRequest, LaunchStep } from "./launch_request.js";
 import type { MachineProcess } from "./machine_process.js";
@@ -37,7 +37,11 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   if (own !== undefined) throw own.error;
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
   const prepare = (wanted: PlanRequest): Promise<PreparedPlan> =>
-    preparePlan(wanted, { onReserved: (uids) => run.update({ uids }), claimsFiles: true });
+    preparePlan(wanted, {
+      onReserved: (uids) => run.update({ uids }),
+      claimsFiles: true,
+      claimGroup: (plan) => claimCgroup(run, plan),
+    });
   try {
     request.onStep?.("plan");
     const prepared = await orTryModel(prepare, request, (trial) => new Launch(request, run, trial).tryFirstDevice());
@@ -176,7 +180,8 @@ class Launch {
 
   #keep(): Keeper {
     const { vm } = this.#run.record;
-    const keeper = Keeper.start(vm, { directory: this.#run.directory }, keptFds(this.#manifests));
+    const kept = [...keptFds(this.#manifests), ...keptLines(this.#prepared.files)];
+    const keeper = Keeper.start(vm, { directory: this.#run.directory }, kept);
     this.#run.update({ keeper: keeper.identity });
     return keeper;
   }

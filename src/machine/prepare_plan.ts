@@ -1,6 +1,6 @@
 import { PolicyError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
-import { IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan, planLaunch } from "../plan/index.js";
+import { IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan, planLaunch, type VmCgroupPlan } from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
 import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
 import type { Directories } from "../state/index.js";
@@ -40,6 +40,11 @@ export interface PrepareOptions {
   readonly onReserved: OnReserved | null;
   /** For a launch: nobody else may write what this VM uses. */
   readonly claimsFiles: boolean;
+  /**
+   * Makes the VM's group, in which its images are judged; null: it is not this caller's to make, and judges run in no group of
+   * their own.
+   */
+  readonly claimGroup: ((plan: VmCgroupPlan) => void) | null;
 }
 
 /**
@@ -74,8 +79,11 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
     // Before the judges, whose domain reads an image by its label; a plan to look at changes no label, and has nothing judged then.
     const isLabelled = plan.processes.some(({ selinux }) => selinux !== null);
     if (options.claimsFiles) holdImages(directories, plan, files.images);
-    if (judge !== undefined && (options.claimsFiles || !isLabelled))
-      await judgeImages({ request, plan, role: judge, images: files.images });
+    if (judge !== undefined && (options.claimsFiles || !isLabelled)) {
+      if (plan.cgroup !== null) options.claimGroup?.(plan.cgroup);
+      const judges = options.claimGroup === null ? plan.judges.map((one) => ({ ...one, cgroup: null })) : plan.judges;
+      await judgeImages({ request, plan: { ...plan, judges }, role: judge, images: files.images });
+    }
     return {
       plan,
       facts,
@@ -92,7 +100,7 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
 
 /** A plan to look at: its uids are drawn as a launch's would be, and stay free; its files are closed. */
 export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
-  const prepared = await preparePlan(request, { onReserved: null, claimsFiles: false });
+  const prepared = await preparePlan(request, { onReserved: null, claimsFiles: false, claimGroup: null });
   closeTenantFiles(prepared.files);
   return prepared.plan;
 }

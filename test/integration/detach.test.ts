@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync, renameSync, symlinkSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -6,6 +6,7 @@ import { eventsOf } from "../support/event_reading.js";
 import { suite } from "../support/harness.js";
 import { findListed, isRunning, orphan, supervisorOf, writeIdleVm } from "../support/idle_vm.js";
 import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { linksOfFds } from "../support/proc_reading.js";
 import { Provoker } from "../support/provoke.js";
 import { runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
 
@@ -150,6 +151,30 @@ test("an orphan that is stopped: whoever stops it is confined while the guest ma
   const stopped = await stopping.finished;
   assert.is(stopped.exitCode, 5, stopped.stderr);
   assert.match(stopped.stderr, /refused ptrace\n.*"test-halt" is stopped/);
+});
+
+test("an orphan's serial log: who takes it over writes the file that the launch opened, whatever its name leads to by now", async () => {
+  const text = (name: string) => (file: string) => file.replace("serial: none", `serial: {file: ${name}}`);
+  await detach("test-log", text("serial.log"));
+  const [log, moved, precious] = ["serial.log", "moved.log", "precious"].map((name) => join(fixture.directory, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await orphan(fixture, "test-log");
+  renameSync(log, moved);
+  await writeFile(precious, "untouched");
+  symlinkSync(precious, log);
+  await writeIdleVm(fixture, "test-log-thief", (file) => text("moved.log")(file).replace(/devices:[\s\S]*$/, ""));
+  const refused = await runBulkhead(["run", "--detach", "test-log-thief.yaml"], fixture);
+  assert.is(refused.exitCode, 3, "an orphan's log is still its own");
+  assert.match(refused.stderr, /cannot write "moved.log".*holds a lock on it/);
+  const attached = await runBulkhead(["attach", "--no-follow", "test-log"], fixture);
+  assert.is(attached.exitCode, 0, attached.stderr);
+  const paths = [...linksOfFds(supervisorOf(fixture, "test-log")).values()];
+  assert.ok(paths.includes(moved));
+  assert.not.ok(paths.includes(precious));
+  assert.is((await runBulkhead(["stop", "test-log"], fixture)).exitCode, 0);
 });
 
 test("an orphan without its keeper cannot be attached; stop says so and ends it by force", async () => {

@@ -52,6 +52,8 @@ function labelOfFd({ source }: FdPlan, selinux: SelinuxPlan): string | null {
       return selinux.image;
     case "backing":
       return selinux.sharedImage;
+    case "data":
+      return source.layer === 0 ? selinux.image : selinux.sharedImage;
     case "tap":
       return selinux.tap;
   }

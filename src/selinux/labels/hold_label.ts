@@ -1,7 +1,7 @@
 import { SelinuxError } from "../../errors/index.js";
 import type { Directories } from "../../state/index.js";
 import { readLabel, writeLabel } from "../index.js";
-import { type LabelRecord, readLabelRecord, withRecords, writeLabelRecord } from "./label_record.js";
+import { type LabelRecord, readLabelRecord, syncLabelRecord, withRecords, writeLabelRecord } from "./label_record.js";
 
 /** A file that was opened and checked, for a VM that is to use it. */
 export interface LabelledImage {
@@ -30,6 +30,7 @@ export function holdLabel(
     const observed = readLabel(image.fd);
     if (known === null && observed === label) return;
     writeLabelRecord(directories, recordOf(image, { known, observed, label, vm }));
+    syncLabelRecord(directories, image.inode);
     onStep?.("recorded");
     writeLabel(image.fd, label, image.path);
     onStep?.("labelled");

@@ -34,10 +34,12 @@ export function readLabelRecord(directories: Directories, inode: string): LabelR
 }
 
 export function writeLabelRecord(directories: Directories, record: LabelRecord): void {
-  const place = placeOf(directories, record.inode);
-  writeJson(place, record);
-  // On the disk before the label changes, which may reach the disk at any time: a power cut is a crash too.
-  for (const path of [place, recordsDirectory(directories)]) {
+  writeJson(placeOf(directories, record.inode), record);
+}
+
+/** Brings a record to the disk: before the label changes, which may reach it at any time. A power cut is a crash too. */
+export function syncLabelRecord(directories: Directories, inode: string): void {
+  for (const path of [placeOf(directories, inode), recordsDirectory(directories)]) {
     const fd = openSync(path, "r");
     fsyncSync(fd);
     closeSync(fd);
