@@ -8,6 +8,7 @@ import { findRun, identifyProcess, isAlive, type KnownRun, logEvent, OwnedRun, t
 import { channelInodeOf } from "./channels.js";
 import { signalProcess } from "./cleanup.js";
 import { openControl } from "./control_server.js";
+import { loadSyscallNames } from "./death_cause.js";
 import { type RunEvidence, readEvidence, replaceLauncherPlan } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { inspectRun } from "./inspect.js";
@@ -90,7 +91,7 @@ class Adoption {
     this.#connectSerialEnds(kept);
     // Nothing that is left could ever be read: a name that this version does not know.
     for (const fd of kept.values()) closeSync(fd);
-    const state = await resumeMonitors(processes);
+    const [state] = await Promise.all([resumeMonitors(processes), loadSyscallNames()]);
     const launcher = identifyProcess(process.pid);
     if (launcher === null) throw new Error("/proc does not show the launcher itself");
     replaceLauncherPlan(this.#run, launcherPlan);

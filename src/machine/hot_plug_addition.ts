@@ -6,6 +6,7 @@ import { VMM_ID } from "../spec/index.js";
 import { logEvent } from "../state/index.js";
 import { type AdditionFacts, type AdditionReport, takeAdditionFacts } from "./addition_facts.js";
 import { attachAll } from "./attach.js";
+import { orEarlyDeath } from "./early_death.js";
 import { changeEvidence } from "./evidence.js";
 import type { Handover } from "./handover.js";
 import { keptFds, keptLines } from "./keeper.js";
@@ -36,7 +37,7 @@ export class Addition {
   }
 
   async execute(id: string, talk: Talk): Promise<AdditionReport> {
-    const { run, machine, kernelLog } = this.#supervision;
+    const { run, machine, kernelLog, planning } = this.#supervision;
     requireHotPlugSlot(machine.plan, id);
     const token = randomUUID();
     await talk.ask({ step: "start", token, planning: planningOf(this.#supervision) });
@@ -45,9 +46,12 @@ export class Addition {
     const plan = facts.plan.processes.find((process) => process.id === id);
     if (plan === undefined) throw new Error(`the plan that was handed over has no ${id}`);
     const process = this.#takeOver(facts, plan);
-    await attachAll([process], kernelLog);
-    await talk.ask({ step: "verify" });
-    await this.#join(facts, id);
+    const context = { vm: machine.plan.vm, directories: planning.directories, kernelLog };
+    await attachAll([process], context);
+    await orEarlyDeath([process], context, async () => {
+      await talk.ask({ step: "verify" });
+      await this.#join(facts, id);
+    });
     this.#keep(facts, process);
     return { id, pid: process.confined.pid, warning: plan.warning ?? null };
   }

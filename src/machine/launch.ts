@@ -7,9 +7,10 @@ import { logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { claimCgroup } from "./claim_cgroup.js";
-import { collectGarbage, dismantle } from "./cleanup.js";
+import { collectGarbage, dismantleOrLeave } from "./cleanup.js";
 import { openControl } from "./control_server.js";
 import { verifyDeviceTree } from "./device_tree.js";
+import { type EarlyDeathContext, orEarlyDeath } from "./early_death.js";
 import { keepEvidence } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { describeReading, type Inspection } from "./inspect.js";
@@ -50,7 +51,7 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
     const message = error instanceof Error ? error.message : String(error);
     logEvent(directories, { event: "launch-failed", vm: spec.name, message });
     // A running machine has done it by itself.
-    if (!run.released) await dismantle(directories, run);
+    if (!run.released) await dismantleOrLeave(directories, run, {});
     throw error;
   }
 }
@@ -86,9 +87,10 @@ class Launch {
       this.#step("keep");
       keeper = this.#keep();
       this.#step("attach");
-      await attachAll([...this.#processes.values()], this.#kernelLog);
+      const started = [...this.#processes.values()];
+      await attachAll(started, this.#deathContext);
       this.#step("verify");
-      const verified = await this.#verify();
+      const verified = await orEarlyDeath(started, this.#deathContext, () => this.#verify());
       keeper.confirm();
       // From here on each channel has its two peers and nobody else.
       this.#fds.close();
@@ -109,12 +111,16 @@ class Launch {
     try {
       await this.#prepare();
       await this.#start(this.#prepared.plan.processes.slice(0, 1));
-      await attachAll([...this.#processes.values()], this.#kernelLog);
+      await attachAll([...this.#processes.values()], this.#deathContext);
     } finally {
       this.#kernelLog.close();
       this.#fds.close();
       closeTenantFiles({ ...this.#prepared.files, images: new Map() });
     }
+  }
+
+  get #deathContext(): EarlyDeathContext {
+    return { vm: this.#prepared.plan.vm, directories: this.#request.directories, kernelLog: this.#kernelLog };
   }
 
   #step(step: LaunchStep): void {

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { suite } from "../support/harness.js";
 import { isRunning, writeIdleVm } from "../support/idle_vm.js";
+import { vmName } from "../support/machine_fixture.js";
 import { PluggableVm } from "../support/pluggable_vm.js";
 import { namespaceOf, statusOfThreads } from "../support/proc_reading.js";
 import { runBulkhead, waitUntil } from "../support/run_command.js";
@@ -11,7 +12,7 @@ const test = suite("bulkhead device add, device remove", {
   needs: ["root", "qemu", "qemu-img", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
-const VM = "test-plug";
+const VM = vmName("test-plug");
 let plugged: PluggableVm;
 
 test.before(async () => {
@@ -76,7 +77,7 @@ for (const [what, id, rest, said, exitCode] of [
     "an image that the VM writes",
     "disk9",
     "role: disk, model: lsi53c895a, disk: {file: disk0-blank.img}",
-    /VM "test-plug" \(its disk0\) holds a lock on it/,
+    /VM "test-plug-\w+" \(its disk0\) holds a lock on it/,
     3,
   ],
   [
@@ -137,12 +138,13 @@ test("remove: a device of the VM file, and one that is not there, are refused", 
 });
 
 test("add: a VM without slots is told how to get some", async () => {
-  await writeIdleVm(plugged.fixture, "test-plug-none");
-  assert.is((await runBulkhead(["run", "--detach", "test-plug-none.yaml"], plugged.fixture)).exitCode, 0);
-  const refused = await runBulkhead(["device", "add", "test-plug-none", "net7.yaml"], plugged.fixture);
+  await writeIdleVm(plugged.fixture, vmName("test-plug-none"));
+  const started = await runBulkhead(["run", "--detach", `${vmName("test-plug-none")}.yaml`], plugged.fixture);
+  assert.is(started.exitCode, 0, started.stderr);
+  const refused = await runBulkhead(["device", "add", vmName("test-plug-none"), "net7.yaml"], plugged.fixture);
   assert.is(refused.exitCode, 2);
   assert.match(refused.stderr, "Say `hotPlugSlots: N` under `machine`");
-  assert.is((await runBulkhead(["stop", "test-plug-none", "--now"], plugged.fixture)).exitCode, 0);
+  assert.is((await runBulkhead(["stop", vmName("test-plug-none"), "--now"], plugged.fixture)).exitCode, 0);
 });
 
 test.run();

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { suite } from "../support/harness.js";
-import { isRunning, orphan, supervisorOf } from "../support/idle_vm.js";
+import { isRunning, orphan, startFollowing, supervisorOf } from "../support/idle_vm.js";
+import { vmName } from "../support/machine_fixture.js";
 import { FIRST, PluggableVm } from "../support/pluggable_vm.js";
 import { linksOfFds } from "../support/proc_reading.js";
 import { type RunningCommand, startBulkhead, waitUntil } from "../support/run_command.js";
@@ -12,7 +13,7 @@ const test = suite("hot-plug and processes that die", {
   needs: ["root", "qemu", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
-const VM = "test-plug-deaths";
+const VM = vmName("test-plug-deaths");
 let plugged: PluggableVm;
 
 test.before(async () => {
@@ -81,8 +82,7 @@ test("the supervisor killed: attach finds the added device, which can be removed
   const added = await plugged.device("add", "disk7.yaml");
   assert.is(added.exitCode, 0, added.stderr);
   plugged.assertWhole("disk7");
-  const following = startBulkhead(["attach", VM], plugged.fixture);
-  await new Promise((resolve) => setTimeout(resolve, 700));
+  const following = await startFollowing(plugged.fixture, VM);
   process.kill(plugged.pidOf("disk7"), "SIGKILL");
   const ended = await following.finished;
   assert.is(ended.exitCode, 4, ended.stderr);

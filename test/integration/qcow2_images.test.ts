@@ -10,7 +10,7 @@ import { judgeImages } from "../../src/machine/judge_images.js";
 import { readPolicyFolder, resolveImageJudge } from "../../src/machine/resolved_role.js";
 import { rootsDirectory } from "../../src/sandbox/index.js";
 import { suite } from "../support/harness.js";
-import { cgroupMount, demoVmText, type MachineFixture, makeFixture, usedName } from "../support/machine_fixture.js";
+import { cgroupMount, demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { compileVictim } from "../support/victim/compile_victim.js";
 
 const test = suite("qcow2 images, judged in a confined process", {
@@ -39,8 +39,8 @@ function make(name: string, ...options: string[]): string {
 }
 
 /** A VM with one disk; `disk` as in a VM file. */
-function vmText(disk: string, name = "test-judged"): string {
-  return `name: ${usedName(name)}\nmachine: {memory: 64M, accel: tcg}\ndevices:\n  - {id: disk0, role: disk, model: lsi53c895a, disk: ${disk}}\n`;
+function vmText(disk: string, name = vmName("test-judged")): string {
+  return `name: ${name}\nmachine: {memory: 64M, accel: tcg}\ndevices:\n  - {id: disk0, role: disk, model: lsi53c895a, disk: ${disk}}\n`;
 }
 
 const plan = async (disk: string) => previewPlan(await fixture.request(vmText(disk)));
@@ -77,7 +77,7 @@ test("what qemu-img makes is sound: both versions, all cluster sizes, compressio
 });
 
 test("a launch has each image judged in a group of its own, which is gone with the judge", async () => {
-  const leaf = `${cgroupMount()}/bulkhead/test-grouped/disk0-judge`;
+  const leaf = `${cgroupMount()}/bulkhead/${vmName("test-grouped")}/disk0-judge`;
   const members = new Set<string>();
   const poll = (): void => {
     if (existsSync(leaf)) for (const pid of readFileSync(`${leaf}/cgroup.procs`, "utf8").split("\n")) members.add(pid);
@@ -85,7 +85,7 @@ test("a launch has each image judged in a group of its own, which is gone with t
   };
   let launched = false;
   poll();
-  const machine = await launch(await fixture.request(vmText("{file: base.qcow2, format: qcow2}", "test-grouped")));
+  const machine = await launch(await fixture.request(vmText("{file: base.qcow2, format: qcow2}", vmName("test-grouped"))));
   launched = true;
   members.delete("");
   assert.is(members.size, 1);
@@ -136,7 +136,7 @@ test("a chain: the guest's disk shows what only the backing file holds, and the 
   qemuImg("convert", "-f", "raw", "-O", "qcow2", "disk0.img", "system.qcow2");
   qemuImg("create", "-q", "-f", "qcow2", "-b", "system.qcow2", "-F", "qcow2", "over.qcow2");
   const before = readFileSync(place("system.qcow2"));
-  const text = demoVmText({ name: "test-chain", disks: "demo" }).replace(
+  const text = demoVmText({ name: vmName("test-chain"), disks: "demo" }).replace(
     "{file: disk0.img}",
     "{file: over.qcow2, format: qcow2, backing: {file: system.qcow2, format: qcow2}}",
   );
@@ -154,12 +154,12 @@ test("a data file that the VM file names: the guest's disk shows what it holds a
   assert.match(vain.message, /keeps its data in itself, and the VM file names a data file/);
   const shared = await refusal("{file: split.qcow2, format: qcow2, dataFile: split.qcow2}");
   assert.is(shared.code, "image-shared");
-  const text = demoVmText({ name: "test-split", disks: "demo" }).replace(
+  const text = demoVmText({ name: vmName("test-split"), disks: "demo" }).replace(
     "{file: disk0.img}",
     "{file: split.qcow2, format: qcow2, dataFile: held.raw}",
   );
   const machine = await launch(await fixture.request(text));
-  const second = await launch(await fixture.request(vmText("{file: held.raw}", "test-split-second"))).then(
+  const second = await launch(await fixture.request(vmText("{file: held.raw}", vmName("test-split-second")))).then(
     () => null,
     (error: Error & { code: string }) => error,
   );
