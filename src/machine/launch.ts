@@ -136,16 +136,15 @@ class Launch {
   }
 
   async #prepare(): Promise<void> {
-    const { plan, inventories } = this.#prepared;
-    const { directories } = this.#request;
+    const [{ plan, inventories }, { directories, spec }] = [this.#prepared, this.#request];
     logEvent(directories, { event: "launch", vm: plan.vm, accel: plan.machine.accel });
     this.#step("build-roots");
-    for (const inventory of inventories.values()) await prepareRoot(directories.cache, inventory);
+    for (const one of inventories.values()) await prepareRoot(directories.cache, one, plan.processes[0]?.selinux ?? null);
     this.#step("make-group");
     if (plan.cgroup !== null) claimCgroup(this.#run, plan.cgroup);
     this.#step("open-channels");
     for (const process of plan.processes) this.#manifests.set(process.id, this.#fds.make(process));
-    keepEvidence(this.#run, { plan, spec: this.#request.spec, manifests: this.#manifests, inventories });
+    keepEvidence(this.#run, { plan, spec, manifests: this.#manifests, inventories });
   }
 
   /** Side by side. */

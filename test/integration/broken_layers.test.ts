@@ -53,7 +53,7 @@ test("namespaces: the cgroup namespace stays the host's", async () =>
 test("root: /dev is writable and holds one node more", async () => {
   const richer = alterOnly("disk1", (request) => {
     const user = Number(request.operations.find((one) => one.step === "user-id")?.number);
-    const fd = addon.makeTmpfs({ sizeBytes: 65_536 });
+    const fd = addon.makeTmpfs({ sizeBytes: 65_536, context: "" });
     for (const [name, minor] of [
       ["null", 3],
       ["zero", 5],
