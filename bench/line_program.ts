@@ -55,6 +55,7 @@ export class LineProgram {
       session: session.native,
       namespaces: 0n,
       networkSocket: -1,
+      gate: null,
       cgroupFd: -1,
       userMap: "",
       groupMap: "",

@@ -155,6 +155,7 @@ function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined): C
     plan,
     pid: recorded?.pid ?? 0,
     session: recorded?.session ?? 0,
+    gate: null,
     ended: Promise.resolve({ exitCode: null, signal: null }),
     kill: () => {},
     signal: () => {},
@@ -168,7 +169,7 @@ function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined): C
     throw error;
   }
   // The pidfd is open now, so that what is identified here is what it names.
-  if (isAlive(recorded)) return watchProcess(plan, { pid: recorded.pid, session: recorded.session, pidfd });
+  if (isAlive(recorded)) return watchProcess(plan, { pid: recorded.pid, session: recorded.session, pidfd, gate: null });
   closeSync(pidfd);
   return ended;
 }

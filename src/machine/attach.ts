@@ -3,23 +3,66 @@ import { explainDeath } from "./death_cause.js";
 import type { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 
+/** Processes that were started and have attached nothing yet. */
+export interface StartingProcesses {
+  readonly devices: readonly MachineProcess[];
+  /** null for devices that are started without one, or after it. */
+  readonly vmm: MachineProcess | null;
+}
+
 /**
- * Waits until every process answers on its monitor, and attaches its backends. All at once: the VMM's proxies wait for
- * the devices, which exist only after their own commands ran. A process that dies meanwhile ends the wait.
+ * Waits until every device process answers on its monitor, having seen nothing of the tenant's yet, and locks it down. Throws
+ * MachineError "process-died" for one that dies meanwhile, SandboxError "lock-down-failed".
  */
-export async function attachAll(processes: readonly MachineProcess[], kernelLog: KernelLog): Promise<void> {
-  const attached = Promise.all(processes.map(attach));
-  // One that dies after its own attach counts as well: the VMM would wait for it in vain.
-  await Promise.race([attached, ...processes.map((process) => reportDeath(process, kernelLog))]);
+export async function lockDevices(starting: StartingProcesses, kernelLog: KernelLog): Promise<void> {
+  await unlessOneDies(starting, kernelLog, starting.devices.map(lockDown));
+}
+
+/**
+ * Attaches the backends of devices that were locked down. All at once, and the VMM's monitor with them: it answers when its
+ * proxies have found their devices, which exist only after their own commands ran. Then the VMM is locked down too.
+ */
+export async function attachAll(starting: StartingProcesses, kernelLog: KernelLog): Promise<void> {
+  const { devices, vmm } = starting;
+  await unlessOneDies(starting, kernelLog, [...devices.map(attach), ...(vmm === null ? [] : [lockDown(vmm)])]);
+}
+
+/** One that dies after its own part counts as well: the others would wait for it in vain. */
+async function unlessOneDies(
+  { devices, vmm }: StartingProcesses,
+  kernelLog: KernelLog,
+  work: readonly Promise<void>[],
+): Promise<void> {
+  const all = vmm === null ? devices : [...devices, vmm];
+  await Promise.race([Promise.all(work), ...all.map((process) => reportDeath(process, kernelLog))]);
+}
+
+/**
+ * The smallest question that makes QEMU load what modules it has and initialise all of its types; it would do so at the first
+ * device that is made, which is after lock-down.
+ */
+const LOAD_ALL_TYPES = { execute: "qom-list-types", arguments: { implements: "irq" } } as const;
+
+/** When QEMU answers a command its main loop runs, its signal handlers are installed and its own threads are made. */
+async function lockDown(process: MachineProcess): Promise<void> {
+  await orDeath(process, async () => {
+    await process.monitor.open();
+    await process.monitor.execute(LOAD_ALL_TYPES.execute, LOAD_ALL_TYPES.arguments);
+  });
+  process.confined.gate?.lock();
 }
 
 async function attach(process: MachineProcess): Promise<void> {
-  const { plan } = process.confined;
+  await orDeath(process, async () => {
+    for (const command of process.confined.plan.monitor) await process.monitor.execute(command.execute, command.arguments);
+  });
+}
+
+/** A dead process closes its monitor first; the way it died says more. Without a death the error stands. */
+async function orDeath(process: MachineProcess, work: () => Promise<void>): Promise<void> {
   try {
-    await process.monitor.open();
-    for (const command of plan.monitor) await process.monitor.execute(command.execute, command.arguments);
+    await work();
   } catch (error) {
-    // A dead process closes its monitor first; the way it died says more. Without a death the error stands.
     const death = await Promise.race([
       process.confined.ended,
       new Promise<null>((resolve) => setTimeout(() => resolve(null), DEATH_SHOWS_MS)),

@@ -2,8 +2,10 @@ import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { basename } from "node:path";
 import type { ExitStatus } from "../kernel/index.js";
 import type { ProcessPlan } from "../plan/index.js";
+import type { CallGate } from "../sandbox/index.js";
 import { describeExit } from "./ending.js";
 import type { KernelLog, RecordedFault } from "./kernel_log.js";
+import { wordCall } from "./refused_call.js";
 
 /** Why a process died, as far as anything tells. */
 export interface DeathCause {
@@ -13,6 +15,8 @@ export interface DeathCause {
   readonly intrusion: boolean;
   /** Name of the refused call; null for another death, or when neither the audit log nor the kernel's log names it. */
   readonly syscall: string | null;
+  /** The event log has this call already, from when it was refused. */
+  readonly isLogged?: boolean;
 }
 
 /** include/uapi/asm-generic/signal.h */
@@ -26,11 +30,22 @@ const RECORD_POLL_MS = 5;
 
 /** Asks the kernel's logs and the process's cgroup. Call it before the cgroup is removed. Never throws. */
 export async function explainDeath(
-  process: { readonly pid: number; readonly plan: Pick<ProcessPlan, "cgroup" | "root"> },
+  process: {
+    readonly pid: number;
+    readonly plan: Pick<ProcessPlan, "cgroup" | "root">;
+    readonly gate?: Pick<CallGate, "fatal"> | null;
+  },
   status: ExitStatus,
   kernelLog: KernelLog,
 ): Promise<DeathCause> {
   const { pid, plan } = process;
+  // What its gate has to say of a death was sent before the death, and comes by the same loop.
+  await new Promise((resolve) => setImmediate(resolve));
+  const fatal = process.gate?.fatal ?? null;
+  if (fatal !== null) {
+    const { syscall, words } = await wordCall(fatal);
+    return { words: `a call that it may not make any more, and was ended for: ${words}`, intrusion: true, syscall, isLogged: true };
+  }
   if (status.signal === SIGSYS) return explainRefusal(pid, status, kernelLog);
   if (status.signal === SIGSEGV) return harmless(explainFault(plan, kernelLog.fault(pid)));
   if (status.signal === SIGKILL) return harmless(explainKill(plan));

@@ -3,7 +3,7 @@ import { requireHotPlugSlot } from "../plan/index.js";
 import { joinSession, prepareRoot, removeCgroup, type StartedProcess, setCgroupLimits, verifyMachine } from "../sandbox/index.js";
 import { type AddedDevice, VMM_ID } from "../spec/index.js";
 import { findRun, logEvent, releaseUids } from "../state/index.js";
-import { attachAll } from "./attach.js";
+import { attachAll, lockDevices } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { changeEvidence, readEvidence } from "./evidence.js";
 import { keptFds } from "./keeper.js";
@@ -58,7 +58,9 @@ export class Addition {
     this.#widenLimits(prepared);
     const process = await this.#start(prepared, fds, made);
     for (const kept of keptFds(new Map([[id, fds]]))) keeper.hold(kept);
-    await attachAll([process], kernelLog);
+    const starting = { devices: [process], vmm: null };
+    await lockDevices(starting, kernelLog);
+    await attachAll(starting, kernelLog);
     await this.#verify(prepared, process, fds);
     const channel = made.channelEnd(id, "vmm");
     await this.#join(prepared, channel.fd);
@@ -94,10 +96,10 @@ export class Addition {
   }
 
   async #start(prepared: PreparedDevice, fds: ProcessFds, made: MachineFds): Promise<MachineProcess> {
-    const { run, feed, onLogLine, machine } = this.#supervision;
+    const { run, feed, onLogLine, machine, planning } = this.#supervision;
     const { process: plan, filter } = prepared;
     const session = joinSession(machine.plan, machine.pids.get(VMM_ID) ?? 0);
-    const owner = { run, made, feed, onLogLine };
+    const owner = { run, directories: planning.directories, made, feed, onLogLine };
     const starting = startMachineProcess(owner, fds, { plan, filter, bootFiles: [], session });
     const process = await starting.finally(() => session.close());
     this.#undo.push(async () => {
@@ -118,6 +120,7 @@ export class Addition {
       plan,
       pid: process.confined.pid,
       session: process.confined.session,
+      phase: process.confined.gate?.phase ?? null,
       inventory,
       held: fds.held,
     };

@@ -4,7 +4,7 @@ import type { ProcessPlan } from "../plan/index.js";
 import { openSession, prepareRoot, type Session, verifyMachine } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { logEvent, OwnedRun } from "../state/index.js";
-import { attachAll } from "./attach.js";
+import { attachAll, lockDevices, type StartingProcesses } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { claimCgroup } from "./claim_cgroup.js";
 import { collectGarbage, dismantle } from "./cleanup.js";
@@ -81,8 +81,10 @@ class Launch {
       await this.#start(this.#prepared.plan.processes);
       this.#step("keep");
       keeper = this.#keep();
+      this.#step("lock");
+      await lockDevices(this.#starting, this.#kernelLog);
       this.#step("attach");
-      await attachAll([...this.#processes.values()], this.#kernelLog);
+      await attachAll(this.#starting, this.#kernelLog);
       this.#step("verify");
       const verified = await this.#verify();
       keeper.confirm();
@@ -105,7 +107,8 @@ class Launch {
     try {
       await this.#prepare();
       await this.#start(this.#prepared.plan.processes.slice(0, 1));
-      await attachAll([...this.#processes.values()], this.#kernelLog);
+      await lockDevices(this.#starting, this.#kernelLog);
+      await attachAll(this.#starting, this.#kernelLog);
     } finally {
       this.#kernelLog.close();
       this.#fds.close();
@@ -158,7 +161,9 @@ class Launch {
     const filter = filters.get(plan.role);
     if (filter === undefined) throw new Error(`no filter was compiled for role ${plan.role}`);
     const { alterSpawn, onLogLine } = this.#request;
-    const process = await startMachineProcess({ run: this.#run, made: this.#fds, feed: this.#feed, onLogLine }, fds, {
+    const { directories } = this.#request;
+    const owner = { run: this.#run, directories, made: this.#fds, feed: this.#feed, onLogLine };
+    const process = await startMachineProcess(owner, fds, {
       plan,
       filter,
       bootFiles: plan.id === VMM_ID ? bootFilesOf(files) : [],
@@ -170,6 +175,11 @@ class Launch {
     const onward = { stdio: this.#request.stdio, feed: this.#feed };
     const taken = connectSerialEnd({ id: plan.id, fd: this.#fds.handOver(fds.serial) }, files, onward);
     for (const { fd } of taken) this.#takenOver.add(fd);
+  }
+
+  get #starting(): StartingProcesses {
+    const devices = [...this.#processes.values()].filter(({ confined }) => confined.plan.id !== VMM_ID);
+    return { devices, vmm: this.#processes.get(VMM_ID) ?? null };
   }
 
   #keep(): Keeper {
@@ -185,6 +195,7 @@ class Launch {
       plan: process,
       pid: this.#processOf(process.id).confined.pid,
       session: this.#processOf(process.id).confined.session,
+      phase: this.#processOf(process.id).confined.gate?.phase ?? null,
       inventory: this.#inventoryOf(process),
       held: this.#manifestOf(process).held,
     }));

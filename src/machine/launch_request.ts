@@ -13,6 +13,7 @@ export const LAUNCH_STEPS = [
   "open-channels",
   "start",
   "keep",
+  "lock",
   "attach",
   "verify",
   "listen",

@@ -162,7 +162,9 @@ export class RunningMachine {
     if (death.reason === "intrusion") {
       this.#intrusion ??= death;
       const { detail } = death;
-      logEvent(this.#parts.directories, { event: "intrusion", vm: this.plan.vm, process: id, detail, syscall: cause.syscall });
+      const { syscall, isLogged } = cause;
+      if (isLogged !== true)
+        logEvent(this.#parts.directories, { event: "intrusion", vm: this.plan.vm, process: id, detail, syscall });
       return death;
     }
     return hang === undefined ? death : endingOfHang(id, role, hang);

@@ -56,7 +56,9 @@ export function planConfinement(
     capabilities: [],
     noNewPrivs: true as const,
     selfMade: policy.selfMade.map(({ kind, max }) => ({ kind, max })),
-    attach: [],
+    afterLockDown: policy.afterLockDown,
+    attach: policy.attach.map(({ path, access, why }) => ({ path, access, purpose: why })),
+    absent: policy.absent.map(({ path, why }) => ({ path, purpose: why })),
     root: planRoot(role, inputs.rootsDirectory, process.boot),
     nodes,
     seccomp: {

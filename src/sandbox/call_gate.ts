@@ -1,0 +1,100 @@
+import { SandboxError } from "../errors/index.js";
+import { addon, answerOf, type GatePhase, type NativeCallGate, type NativeRefusal } from "../kernel/index.js";
+import { type CodeMapping, describeAddress, observeCode } from "../observe/index.js";
+import type { ProcessPlan } from "../plan/index.js";
+
+/** A start call that a process made and did not get. */
+export interface RefusedCall extends NativeRefusal {
+  /** What its instruction pointer is in, as `/usr/lib/x86_64-linux-gnu/libc.so.6+0x9c12a`; null where nothing executable is mapped. */
+  readonly mapping: string | null;
+}
+
+type GatePlan = Pick<ProcessPlan, "id" | "attach" | "absent" | "afterLockDown">;
+
+/** What answers the start calls of one process: lets them through until lock-down, and refuses them from then on. */
+export class CallGate {
+  readonly native: NativeCallGate;
+  readonly #id: string;
+  readonly #listeners: ((refused: RefusedCall) => void)[] = [];
+  readonly #early: RefusedCall[] = [];
+  #pid = 0;
+  #code: readonly CodeMapping[] | undefined;
+  #fatal: RefusedCall | null = null;
+  #closed = false;
+
+  /** `rootFd`: the process's root, for declared opens; -1 for a process that is past them. */
+  constructor(plan: GatePlan, rootFd: number) {
+    this.#id = plan.id;
+    this.native = new addon.CallGate({
+      attach: plan.attach.map(({ path, access }) => ({ path, reads: access.includes("r"), writes: access.includes("w") })),
+      absent: plan.absent.map(({ path }) => path),
+      kill: plan.afterLockDown === "kill",
+      rootFd,
+      onRefusal: (refusal) => this.#onRefusal(refusal),
+    });
+  }
+
+  /** The call for which the process was ended; null when none was. */
+  get fatal(): RefusedCall | null {
+    return this.#fatal;
+  }
+
+  /** null when the process has ended. */
+  get phase(): GatePhase | null {
+    return this.#closed ? null : this.native.phase();
+  }
+
+  /** Whose calls it answers. */
+  serve(pid: number): void {
+    this.#pid = pid;
+  }
+
+  /** Takes over a process that was locked down by a launcher that died. Throws SystemError. */
+  resume(process: { readonly listenerFd: number; readonly pid: number; readonly pidfd: number }): void {
+    this.#pid = process.pid;
+    this.native.resume(process);
+    this.#code = observeCode(process.pid);
+  }
+
+  /** From its return on every start call is refused. Throws SandboxError "lock-down-failed". */
+  lock(): void {
+    try {
+      this.native.lock();
+    } catch (cause) {
+      throw new SandboxError({
+        code: "lock-down-failed",
+        tried: `Cannot lock down process "${this.#id}"`,
+        subject: this.#id,
+        answer: answerOf(cause),
+        cause,
+      });
+    }
+    // Final: nothing becomes executable any more. A launcher that has given up its privileges could not read it.
+    this.#code = observeCode(this.#pid);
+  }
+
+  /** No open is answered with a file from here on. */
+  seal(): void {
+    this.native.seal();
+  }
+
+  /** Gets each refused call that is reported, those before it was added included. */
+  onRefusal(listener: (refused: RefusedCall) => void): void {
+    this.#listeners.push(listener);
+    for (const refused of this.#early.splice(0)) listener(refused);
+  }
+
+  /** Its process has ended, or is given up: with the last copy of the listener closed the kernel refuses its start calls. */
+  close(): void {
+    this.#closed = true;
+    this.native.close();
+  }
+
+  #onRefusal(refusal: NativeRefusal): void {
+    const code = this.#code ?? observeCode(this.#pid);
+    const refused = { ...refusal, mapping: describeAddress(code, refusal.instructionPointer) };
+    if (refusal.killed) this.#fatal ??= refused;
+    if (this.#listeners.length === 0) this.#early.push(refused);
+    for (const listener of this.#listeners) listener(refused);
+  }
+}
