@@ -1,8 +1,6 @@
 // Call gates as objects: rules in, refused calls out.
 #include "call_gate.h"
 
-#include <fcntl.h>
-
 #include <string_view>
 
 #include "glue.h"
@@ -34,10 +32,6 @@ DeclaredOpens read_opens(const Napi::Object& options) {
     opens.attach.push_back({get_string(file, "path"), get_bool(file, "reads"), get_bool(file, "writes")});
   }
   opens.absent = get_strings(options, "absent");
-  if (const int root = get_int(options, "rootFd"); root >= 0) {
-    opens.root = UniqueFd(fcntl(root, F_DUPFD_CLOEXEC, 0));
-    if (!opens.root) throw kernel_error(options.Env(), "fcntl F_DUPFD_CLOEXEC", errno);
-  }
   return opens;
 }
 

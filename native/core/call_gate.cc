@@ -112,17 +112,22 @@ KernelResult CallGate::resume(UniqueFd listener, int pid, int pidfd) {
     const std::lock_guard lock(mutex_);
     phase_ = GatePhase::run;
     taken = take(std::move(listener), pid, pidfd);
-    if (taken.ok()) taken = open_memory();
+    if (taken.ok()) taken = open_process(false);
   }
   wake();
   return taken;
 }
 
-KernelResult CallGate::open_memory() {
-  const std::string path = "/proc/" + std::to_string(pid_) + "/mem";
-  memory_ = UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+// A launcher that gave its privileges up may not open these; what it opened before stays.
+KernelResult CallGate::open_process(bool with_root) {
+  const std::string directory = "/proc/" + std::to_string(pid_);
+  memory_ = UniqueFd(open((directory + "/mem").c_str(), O_RDONLY | O_CLOEXEC));
   if (!memory_) return KernelResult::failed("open /proc/PID/mem");
-  // So that it was this process's, and not that of whoever has its pid now.
+  if (with_root) {
+    rules_.opens.root = UniqueFd(open((directory + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!rules_.opens.root) return KernelResult::failed("open /proc/PID/root");
+  }
+  // So that all was this process's, and not that of whoever has its pid now.
   const long alive = raw_syscall(SYS_pidfd_send_signal, pidfd_.get(), 0, 0, 0);
   return alive < 0 ? KernelResult::failed("pidfd_send_signal", static_cast<int>(-alive)) : KernelResult::of(0);
 }
@@ -131,7 +136,7 @@ KernelResult CallGate::lock() {
   const std::lock_guard lock(mutex_);
   if (!listener_) return KernelResult::failed("lock down", ESRCH);
   if (phase_ != GatePhase::start) return KernelResult::of(0);
-  if (const KernelResult opened = open_memory(); !opened.ok()) return opened;
+  if (const KernelResult opened = open_process(true); !opened.ok()) return opened;
   phase_ = GatePhase::attach;
   return KernelResult::of(0);
 }

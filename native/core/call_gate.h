@@ -72,7 +72,7 @@ class CallGate {
   void report(RefusedCall refused);
   void respond(const seccomp_notif& call, int error, std::uint32_t flags);
   KernelResult take(UniqueFd listener, int pid, int pidfd);
-  KernelResult open_memory();
+  KernelResult open_process(bool with_root);
   void wake() const;
 
   std::mutex mutex_;
@@ -82,8 +82,7 @@ class CallGate {
   UniqueFd listener_;
   UniqueFd wake_fd_;
   UniqueFd pidfd_;
-  // The memory of the program, for the paths of opens. Opened at lock-down: a launcher that gives its privileges up keeps it.
-  UniqueFd memory_;
+  UniqueFd memory_;  // Of the program, for the paths of opens.
   int pid_ = 0;
   bool executed_ = false;
   bool stopping_ = false;

@@ -18,7 +18,7 @@ struct AttachedFile {
 struct DeclaredOpens {
   std::vector<AttachedFile> attach;
   std::vector<std::string> absent;  // Patterns; a component `*` stands for any one name.
-  UniqueFd root;                    // The process's own root, beneath which files are opened.
+  UniqueFd root;                    // The process's own root, beneath which files are opened; empty: none is.
 };
 
 bool is_absent(const DeclaredOpens& opens, std::string_view path);

@@ -23,8 +23,6 @@ export interface CallGateOptions {
   readonly absent: readonly string[];
   /** Whether a refused call ends the process; otherwise it gets EPERM. */
   readonly kill: boolean;
-  /** The process's root, which the gate copies; -1: nothing is opened. */
-  readonly rootFd: number;
   /** On the main thread, some time after the refusal; at most 8 times in a second. */
   readonly onRefusal: (refusal: NativeRefusal) => void;
 }

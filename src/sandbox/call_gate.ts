@@ -22,14 +22,12 @@ export class CallGate {
   #fatal: RefusedCall | null = null;
   #closed = false;
 
-  /** `rootFd`: the process's root, for declared opens; -1 for a process that is past them. */
-  constructor(plan: GatePlan, rootFd: number) {
+  constructor(plan: GatePlan) {
     this.#id = plan.id;
     this.native = new addon.CallGate({
       attach: plan.attach.map(({ path, access }) => ({ path, reads: access.includes("r"), writes: access.includes("w") })),
       absent: plan.absent.map(({ path }) => path),
       kill: plan.afterLockDown === "kill",
-      rootFd,
       onRefusal: (refusal) => this.#onRefusal(refusal),
     });
   }

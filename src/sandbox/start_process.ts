@@ -102,7 +102,7 @@ function prepareSpawn(request: StartRequest, resources: ChildResources): { gate:
   const networkSocket = plan.namespaces.includes("net") ? keep(addon.beginNetworkNamespace()) : -1;
   const mounts = openChildMounts({ plan, rootPath: root.source, bootFiles: request.bootFiles, keep });
   const landlock = plan.landlock === null ? null : keep(openLandlockRuleset(plan.landlock, mounts));
-  const gate = new CallGate(plan, mounts.root);
+  const gate = new CallGate(plan);
   const spawn: SpawnRequest = {
     operations: childOperations(
       plan,
