@@ -39,7 +39,7 @@
     {
       "target_name": "bulkhead-keeper",
       "type": "executable",
-      "sources": ["core/passed_fd.cc", "keeper/confine.cc", "keeper/keeper.cc"],
+      "sources": ["core/passed_fd.cc", "keeper/confine.cc", "keeper/keeper.cc", "keeper/notified_calls.cc"],
       "include_dirs": ["core", "keeper"],
       "cflags_cc!": ["-fno-rtti", "-std=gnu++17"],
       "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-fstack-protector-strong", "-fPIE"],

@@ -1,7 +1,8 @@
 // bulkhead-keeper: holds the launcher's ends of a VM's monitors, logs and serial console, so that a launcher that dies takes
 // none of them with it. Whoever supervises the VM is connected to it; while nobody is, it reads logs and console to nowhere,
-// so that no process waits for a reader. It holds no channel of the data path, opens nothing, and ends when all that it
-// holds has hung up, which is when the VM's processes have ended.
+// so that no process waits for a reader, and refuses the calls that wait at the listeners of the processes' filters. It holds
+// no channel of the data path, opens nothing, and ends when all that it holds has hung up, which is when the VM's processes
+// have ended.
 //
 // Arguments: names of what it holds, in the order of the fds from 4 on. Fd 3 is a listening SOCK_SEQPACKET socket.
 #include <poll.h>
@@ -12,6 +13,7 @@
 #include <cstring>
 
 #include "confine.h"
+#include "notified_calls.h"
 #include "passed_fd.h"
 
 namespace bulkhead {
@@ -19,7 +21,7 @@ namespace {
 
 constexpr int listen_fd = 3;
 constexpr int first_held = 4;
-// Monitor and log of each process and one console. A machine has 30 PCI slots, so 31 processes.
+// Monitor, log and listener of each process, and a console or serial line. A machine has 30 PCI slots, so 31 processes.
 constexpr std::size_t held_max = 128;
 // A kind, a device id of at most 16 characters, and what of it: "k/disk0/monitor".
 constexpr std::size_t name_bytes = 48;
@@ -28,6 +30,7 @@ constexpr std::size_t message_bytes = 64;
 
 // Names begin with what to do while nobody supervises.
 constexpr char drained_kind = 'd';
+constexpr char refused_kind = 'r';
 
 struct Held {
   std::array<char, name_bytes> name{};
@@ -58,9 +61,10 @@ class Keeper {
     const bool supervised = static_cast<bool>(supervisor_);
     polled_[0] = {supervised ? supervisor_.get() : listen_fd, POLLIN, 0};
     for (std::size_t index = 0; index < count_; ++index) {
-      const bool drain = abandoned_ && held_[index].name[0] == drained_kind;
+      const char kind = held_[index].name[0];
+      const bool serve = abandoned_ && (kind == drained_kind || kind == refused_kind);
       // With no event asked for, poll still reports that the other side hung up.
-      polled_[index + 1] = {held_[index].fd.get(), static_cast<short>(drain ? POLLIN : 0), 0};
+      polled_[index + 1] = {held_[index].fd.get(), static_cast<short>(serve ? POLLIN : 0), 0};
     }
     if (poll(polled_.data(), count_ + 1, -1) < 0) return;
     // From the last to the first: dropping one moves the last into its place.
@@ -74,6 +78,7 @@ class Keeper {
   }
 
   void serve_held(std::size_t index, short events) {
+    if ((events & POLLIN) != 0 && held_[index].name[0] == refused_kind) return refuse_next_call(held_[index].fd.get());
     if ((events & POLLIN) != 0) {
       const ssize_t got = read(held_[index].fd.get(), discarded_.data(), discarded_.size());
       if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) return;
@@ -149,6 +154,7 @@ int main(int argc, char** argv) {
   for (int index = 1; index < argc; ++index) {
     if (!keeper.hold(argv[index], bulkhead::UniqueFd(bulkhead::first_held + index - 1))) return 2;
   }
+  if (!bulkhead::notifications_fit()) return 4;
   if (!bulkhead::confine_keeper(static_cast<unsigned>(bulkhead::first_held + argc - 1))) return 3;
   keeper.serve();
   return 0;

@@ -123,7 +123,9 @@ export interface Addon {
     coreSharePid: number;
   }) => NativeSession;
   /** Makes a gate without a process yet. */
-  CallGate: new (options: CallGateOptions) => NativeCallGate;
+  CallGate: new (
+    options: CallGateOptions,
+  ) => NativeCallGate;
   /** Starts to make a network namespace and returns the socket that it will come by, which the caller closes. */
   beginNetworkNamespace(): number;
   spawnConfined(request: SpawnRequest): Promise<SpawnResult>;

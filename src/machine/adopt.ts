@@ -2,7 +2,7 @@ import { closeSync } from "node:fs";
 import { MachineError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
 import type { LaunchPlan, ProcessPlan } from "../plan/index.js";
-import { type ConfinedProcess, removeCgroup, setCgroupLimits, watchProcess } from "../sandbox/index.js";
+import { CallGate, type ConfinedProcess, removeCgroup, setCgroupLimits, watchProcess } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { findRun, identifyProcess, isAlive, type KnownRun, logEvent, OwnedRun, type RecordedProcess } from "../state/index.js";
 import { channelInodeOf } from "./channels.js";
@@ -12,12 +12,13 @@ import { type RunEvidence, readEvidence, replaceLauncherPlan } from "./evidence.
 import { Feed } from "./feed.js";
 import { imageRootsOf, openTenantFile } from "./image.js";
 import { inspectRun } from "./inspect.js";
-import { Keeper } from "./keeper.js";
+import { Keeper, listenerName } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 import { planSuccessor, type Successor } from "./prepare_launcher.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
+import { logRefusals } from "./refused_call.js";
 import { RunningMachine } from "./running_machine.js";
 import { connectSerialEnd, openSerialFiles, serialFilesOf } from "./serial_line.js";
 import type { PlanningContext } from "./supervision.js";
@@ -88,7 +89,7 @@ class Adoption {
     const kept = keeper.take();
     const processes = new Map(plan.processes.map((process) => [process.id, this.#adoptProcess(process, kept)] as const));
     this.#connectSerialEnds(kept);
-    // Nothing that is left could ever be read: a name that this version does not know.
+    // What is left is of processes that have ended, or has a name that this version does not know.
     for (const fd of kept.values()) closeSync(fd);
     const state = await resumeMonitors(processes);
     const launcher = identifyProcess(process.pid);
@@ -123,8 +124,10 @@ class Adoption {
       this.#request.onLogLine(plan.id, line);
       this.#feed.publish({ kind: "log", process: plan.id, line });
     };
+    const confined = confinedOf(plan, recorded, kept);
+    logRefusals(this.#request.directories, this.#evidence.plan.vm, confined);
     return {
-      confined: confinedOf(plan, recorded),
+      confined,
       monitor: new QmpClient(takeFd(kept, `${plan.id}/monitor`), plan.id),
       log: new ProcessLog(takeFd(kept, `${plan.id}/log`), show),
       channelInode: channelInodeOf(plan, this.#evidence.started.find(({ plan: { id } }) => id === plan.id)?.held ?? []),
@@ -150,7 +153,7 @@ class Adoption {
 }
 
 /** The process on record; one that is not alive any more counts as ended, so that its death is dealt with like any other. */
-function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined): ConfinedProcess {
+function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined, kept: Map<string, number>): ConfinedProcess {
   const ended: ConfinedProcess = {
     plan,
     pid: recorded?.pid ?? 0,
@@ -169,7 +172,13 @@ function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined): C
     throw error;
   }
   // The pidfd is open now, so that what is identified here is what it names.
-  if (isAlive(recorded)) return watchProcess(plan, { pid: recorded.pid, session: recorded.session, pidfd, gate: null });
+  if (isAlive(recorded)) {
+    const { pid, session } = recorded;
+    const listenerFd = kept.get(listenerName(plan.id));
+    kept.delete(listenerName(plan.id));
+    const gate = listenerFd === undefined ? null : CallGate.resume(plan, { listenerFd, pid, pidfd });
+    return watchProcess(plan, { pid, session, pidfd, gate });
+  }
   closeSync(pidfd);
   return ended;
 }

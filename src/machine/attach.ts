@@ -1,4 +1,5 @@
 import { MachineError } from "../errors/index.js";
+import { VMM_ID } from "../spec/index.js";
 import { explainDeath } from "./death_cause.js";
 import type { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
@@ -8,6 +9,12 @@ export interface StartingProcesses {
   readonly devices: readonly MachineProcess[];
   /** null for devices that are started without one, or after it. */
   readonly vmm: MachineProcess | null;
+}
+
+/** By id. */
+export function startingOf(processes: ReadonlyMap<string, MachineProcess>): StartingProcesses {
+  const devices = [...processes].flatMap(([id, process]) => (id === VMM_ID ? [] : [process]));
+  return { devices, vmm: processes.get(VMM_ID) ?? null };
 }
 
 /**

@@ -44,7 +44,12 @@ export async function explainDeath(
   const fatal = process.gate?.fatal ?? null;
   if (fatal !== null) {
     const { syscall, words } = await wordCall(fatal);
-    return { words: `a call that it may not make any more, and was ended for: ${words}`, intrusion: true, syscall, isLogged: true };
+    return {
+      words: `a call that it may not make any more, and was ended for: ${words}`,
+      intrusion: true,
+      syscall,
+      isLogged: true,
+    };
   }
   if (status.signal === SIGSYS) return explainRefusal(pid, status, kernelLog);
   if (status.signal === SIGSEGV) return harmless(explainFault(plan, kernelLog.fault(pid)));

@@ -6,7 +6,7 @@ import { findRun, logEvent, releaseUids } from "../state/index.js";
 import { attachAll, lockDevices } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { changeEvidence, readEvidence } from "./evidence.js";
-import { keptFds } from "./keeper.js";
+import { holdListeners, keptFds } from "./keeper.js";
 import type { MachineProcess } from "./machine_process.js";
 import { type PreparedDevice, prepareDevice } from "./prepare_device.js";
 import { startMachineProcess } from "./start_machine_process.js";
@@ -62,6 +62,7 @@ export class Addition {
     await lockDevices(starting, kernelLog);
     await attachAll(starting, kernelLog);
     await this.#verify(prepared, process, fds);
+    holdListeners(keeper, [process]);
     const channel = made.channelEnd(id, "vmm");
     await this.#join(prepared, channel.fd);
     made.close();

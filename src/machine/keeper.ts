@@ -5,6 +5,7 @@ import { MachineError } from "../errors/index.js";
 import { addon, answerOf } from "../kernel/index.js";
 import { identifyProcess, type ProcessIdentity } from "../state/index.js";
 import type { ProcessFds } from "./channels.js";
+import type { MachineProcess } from "./machine_process.js";
 
 /** From dist/src/machine/ to where node-gyp builds. */
 const PROGRAM = fileURLToPath(new URL("../../../native/build/Release/bulkhead-keeper", import.meta.url));
@@ -14,20 +15,30 @@ const ANSWER_DEADLINE_MS = 5000;
 /** What the keeper sends after its last fd, and as its only answer to `stand`: native/keeper/keeper.cc. */
 const END = "end";
 
-/** A launcher's end of a stream, under a name. `drained`: read to nowhere while nobody supervises, so that its writer never waits. */
+/**
+ * What happens to a kept fd while nobody supervises: nothing; a stream is read to nowhere, so that its writer never waits; the
+ * calls that wait at a filter's listener are refused.
+ */
+export type UnsupervisedCare = "leave" | "drain" | "refuse";
+
+/** Something of a launcher's, under a name. */
 export interface KeptFd {
   readonly name: string;
-  readonly drained: boolean;
+  readonly unsupervised: UnsupervisedCare;
   readonly fd: number;
 }
 
+/** native/keeper/keeper.cc. */
+const CARE_LETTERS: Readonly<Record<UnsupervisedCare, string>> = { leave: "k", drain: "d", refuse: "r" };
+
 /** The keeper's word for what it holds; the first letter tells it what to do with it. */
-function labelOf({ name, drained }: Pick<KeptFd, "name" | "drained">): string {
-  return `${drained ? "d" : "k"}/${name}`;
+function labelOf({ name, unsupervised }: Omit<KeptFd, "fd">): string {
+  return `${CARE_LETTERS[unsupervised]}/${name}`;
 }
 
 /**
- * The process that holds a launcher's ends of monitors, logs and console, so that they outlive it: native/keeper/keeper.cc.
+ * The process that holds a launcher's ends of monitors, logs and console, and the listeners of filters, so that they outlive it:
+ * native/keeper/keeper.cc.
  * Whoever is connected to it supervises the VM. It ends by itself when all that it holds has hung up.
  */
 export class Keeper {
@@ -89,7 +100,7 @@ export class Keeper {
       const { data, fd } = this.#receive();
       if (data === END) return taken;
       if (fd < 0) throw keeperGone(this.#vm, "it ended while it was asked");
-      taken.set(data.slice(labelOf({ name: "", drained: true }).length), fd);
+      taken.set(data.slice(labelOf({ name: "", unsupervised: "drain" }).length), fd);
     }
   }
 
@@ -148,8 +159,31 @@ function keeperGone(vm: string, answer: string, cause?: unknown): MachineError {
 /** What a keeper shall hold of a VM's processes, by the fds made for them. */
 export function keptFds(manifests: ReadonlyMap<string, ProcessFds>): KeptFd[] {
   return [...manifests].flatMap(([id, { monitor, log, serial }]) => [
-    { name: `${id}/monitor`, drained: false, fd: monitor },
-    { name: `${id}/log`, drained: true, fd: log },
-    ...(serial === null ? [] : [{ name: `${id}/serial`, drained: true, fd: serial }]),
+    { name: `${id}/monitor`, unsupervised: "leave", fd: monitor },
+    { name: `${id}/log`, unsupervised: "drain", fd: log },
+    ...(serial === null ? [] : [{ name: `${id}/serial`, unsupervised: "drain" as const, fd: serial }]),
   ]);
+}
+
+/** The keeper's name of the listener of a process's filter. */
+export function listenerName(id: string): string {
+  return `${id}/calls`;
+}
+
+/**
+ * Seals verified processes and has a keeper hold their listeners: with those their start calls are refused, and the next
+ * supervisor is told of them, whoever dies. Not earlier: a launch whose launcher dies must not wait for answers.
+ */
+export function holdListeners(keeper: Keeper, processes: Iterable<Pick<MachineProcess, "confined">>): void {
+  for (const { confined } of processes) {
+    const { plan, gate } = confined;
+    gate?.seal();
+    const fd = gate?.copyListener() ?? -1;
+    if (fd < 0) continue;
+    try {
+      keeper.hold({ name: listenerName(plan.id), unsupervised: "refuse", fd });
+    } finally {
+      closeSync(fd);
+    }
+  }
 }

@@ -4,7 +4,7 @@ import type { ProcessPlan } from "../plan/index.js";
 import { openSession, prepareRoot, type Session, verifyMachine } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { logEvent, OwnedRun } from "../state/index.js";
-import { attachAll, lockDevices, type StartingProcesses } from "./attach.js";
+import { attachAll, lockDevices, startingOf } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { claimCgroup } from "./claim_cgroup.js";
 import { collectGarbage, dismantle } from "./cleanup.js";
@@ -13,7 +13,7 @@ import { verifyDeviceTree } from "./device_tree.js";
 import { keepEvidence } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { describeReading, type Inspection } from "./inspect.js";
-import { Keeper, keptFds } from "./keeper.js";
+import { holdListeners, Keeper, keptFds } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
 import type { LaunchRequest, LaunchStep } from "./launch_request.js";
 import type { MachineProcess } from "./machine_process.js";
@@ -82,12 +82,13 @@ class Launch {
       this.#step("keep");
       keeper = this.#keep();
       this.#step("lock");
-      await lockDevices(this.#starting, this.#kernelLog);
+      await lockDevices(startingOf(this.#processes), this.#kernelLog);
       this.#step("attach");
-      await attachAll(this.#starting, this.#kernelLog);
+      await attachAll(startingOf(this.#processes), this.#kernelLog);
       this.#step("verify");
       const verified = await this.#verify();
       keeper.confirm();
+      holdListeners(keeper, this.#processes.values());
       // From here on each channel has its two peers and nobody else.
       this.#fds.close();
       return await this.#continue(verified, keeper);
@@ -107,8 +108,8 @@ class Launch {
     try {
       await this.#prepare();
       await this.#start(this.#prepared.plan.processes.slice(0, 1));
-      await lockDevices(this.#starting, this.#kernelLog);
-      await attachAll(this.#starting, this.#kernelLog);
+      await lockDevices(startingOf(this.#processes), this.#kernelLog);
+      await attachAll(startingOf(this.#processes), this.#kernelLog);
     } finally {
       this.#kernelLog.close();
       this.#fds.close();
@@ -175,11 +176,6 @@ class Launch {
     const onward = { stdio: this.#request.stdio, feed: this.#feed };
     const taken = connectSerialEnd({ id: plan.id, fd: this.#fds.handOver(fds.serial) }, files, onward);
     for (const { fd } of taken) this.#takenOver.add(fd);
-  }
-
-  get #starting(): StartingProcesses {
-    const devices = [...this.#processes.values()].filter(({ confined }) => confined.plan.id !== VMM_ID);
-    return { devices, vmm: this.#processes.get(VMM_ID) ?? null };
   }
 
   #keep(): Keeper {

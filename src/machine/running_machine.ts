@@ -161,10 +161,8 @@ export class RunningMachine {
     const death = endingOfDeath(id, role, { cause, lastWords: log.lastWords() });
     if (death.reason === "intrusion") {
       this.#intrusion ??= death;
-      const { detail } = death;
-      const { syscall, isLogged } = cause;
-      if (isLogged !== true)
-        logEvent(this.#parts.directories, { event: "intrusion", vm: this.plan.vm, process: id, detail, syscall });
+      const event = { event: "intrusion", vm: this.plan.vm, process: id, detail: death.detail, syscall: cause.syscall } as const;
+      if (cause.isLogged !== true) logEvent(this.#parts.directories, event);
       return death;
     }
     return hang === undefined ? death : endingOfHang(id, role, hang);

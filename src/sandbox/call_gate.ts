@@ -1,5 +1,5 @@
 import { SandboxError } from "../errors/index.js";
-import { addon, answerOf, type GatePhase, type NativeCallGate, type NativeRefusal } from "../kernel/index.js";
+import { addon, answerOf, type GatePhase, isSystemError, type NativeCallGate, type NativeRefusal } from "../kernel/index.js";
 import { type CodeMapping, describeAddress, observeCode } from "../observe/index.js";
 import type { ProcessPlan } from "../plan/index.js";
 
@@ -47,11 +47,25 @@ export class CallGate {
     this.#pid = pid;
   }
 
-  /** Takes over a process that was locked down by a launcher that died. Throws SystemError. */
-  resume(process: { readonly listenerFd: number; readonly pid: number; readonly pidfd: number }): void {
-    this.#pid = process.pid;
-    this.native.resume(process);
-    this.#code = observeCode(process.pid);
+  /**
+   * Takes over the listener of a process that was locked down by a launcher that died. null when the process ends meanwhile;
+   * the listener is closed then.
+   */
+  static resume(
+    plan: GatePlan,
+    process: { readonly listenerFd: number; readonly pid: number; readonly pidfd: number },
+  ): CallGate | null {
+    const gate = new CallGate(plan);
+    gate.#pid = process.pid;
+    try {
+      gate.native.resume(process);
+    } catch (error) {
+      gate.close();
+      if (isSystemError(error)) return null;
+      throw error;
+    }
+    gate.#code = observeCode(process.pid);
+    return gate;
   }
 
   /** From its return on every start call is refused. Throws SandboxError "lock-down-failed". */
@@ -69,6 +83,11 @@ export class CallGate {
     }
     // Final: nothing becomes executable any more. A launcher that has given up its privileges could not read it.
     this.#code = observeCode(this.#pid);
+  }
+
+  /** A copy of the listener, which is the caller's to close; -1 when the process has ended. */
+  copyListener(): number {
+    return this.#closed ? -1 : this.native.copyListener();
   }
 
   /** No open is answered with a file from here on. */

@@ -31,8 +31,8 @@ test.beforeEach(() => {
     onExit = resolve;
   });
   keeper = Keeper.start("web1", { directory, onExit }, [
-    { name: "vmm/monitor", drained: false, fd: monitor },
-    { name: "vmm/serial", drained: true, fd: serial },
+    { name: "vmm/monitor", unsupervised: "leave", fd: monitor },
+    { name: "vmm/serial", unsupervised: "drain", fd: serial },
   ]);
   for (const fd of [monitor, serial]) closeSync(fd);
 });
@@ -76,7 +76,7 @@ test("a console is read to nowhere once its supervisor is gone; a monitor is not
 
 test("what it is given later it holds like the rest", () => {
   const [log, writer] = addon.pipePair();
-  keeper.hold({ name: "disk1/log", drained: true, fd: log });
+  keeper.hold({ name: "disk1/log", unsupervised: "drain", fd: log });
   const taken = keeper.take();
   assert.equal([...taken.keys()], ["vmm/monitor", "vmm/serial", "disk1/log"]);
   for (const fd of [...taken.values(), log, writer]) closeSync(fd);
