@@ -5,7 +5,9 @@
       "sources": [
         "core/audit_records.cc",
         "core/call_gate.cc",
+        "core/call_gate_answers.cc",
         "core/child.cc",
+        "core/child_listener.cc",
         "core/clone3.S",
         "core/confine_threads.cc",
         "core/declared_opens.cc",

@@ -3,19 +3,17 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/mount.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
-#include <linux/seccomp.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <cerrno>
 
+#include "child_listener.h"
 #include "raw_syscall.h"
 
 namespace bulkhead {
@@ -102,42 +100,6 @@ long open_directory(const char* path) {
   return fd < 0 ? fd : 0;
 }
 
-// The launcher may have died before the death signal was set. Its end of the status pipe tells.
-long end_with_launcher(int status_fd) {
-  if (long r = raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL); r < 0) return r;
-  pollfd status{status_fd, POLLOUT, 0};
-  if (long r = raw_syscall(SYS_poll, as_argument(&status), 1, 0); r < 0) return r;
-  return (status.revents & POLLERR) == 0 ? 0 : -EPIPE;
-}
-
-// The listener's number, or 0 without one.
-long load_filter(const ChildOperation& operation) {
-  const sock_fprog program{static_cast<unsigned short>(operation.size / sizeof(sock_filter)),
-                           static_cast<sock_filter*>(const_cast<void*>(operation.data))};
-  const auto load = [&](std::uint64_t flags) {
-    return raw_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, static_cast<long>(flags), as_argument(&program));
-  };
-  const long r = load(operation.number);
-  // Before Linux 5.19 a signal may restart a notified call; that costs time only.
-  const bool waits_killable = (operation.number & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) != 0;
-  return r == -EINVAL && waits_killable ? load(operation.number & ~SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) : r;
-}
-
-void tell_launcher(const ChildProgram& program, const ChildReport& report) {
-  raw_syscall(SYS_write, program.status_write_fd, as_argument(&report), sizeof(report));
-}
-
-long load_child_filter(const ChildOperation& operation, const ChildProgram& program) {
-  const bool listens = (operation.number & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
-  if (listens) tell_launcher(program, {*program.progress, 0, 1});
-  const long r = load_filter(operation);
-  if (listens && r >= 0) __atomic_store_n(program.listener, static_cast<std::int32_t>(r), __ATOMIC_SEQ_CST);
-  return r;
-}
-
-// Notified: it returns when the launcher holds the listener. The program may outlive the launcher, once it runs.
-long await_listener_taken() { return raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, 0); }
-
 long reset_signals() {
   const KernelSigaction defaults{nullptr, 0, nullptr, 0};
   for (int signal = 1; signal <= signal_limit; ++signal) {
@@ -219,7 +181,7 @@ long perform(const ChildOperation& op, const ChildProgram& program, bool& expect
     case Step::end_with_launcher:
       return end_with_launcher(program.status_write_fd);
     case Step::seccomp_filter:
-      return program.listener == nullptr ? load_filter(op) : load_child_filter(op, program);
+      return load_filter(op, program);
     case Step::listener_taken:
       return await_listener_taken();
     case Step::close_listener:
