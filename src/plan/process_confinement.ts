@@ -4,7 +4,7 @@ import type { FdPlan, NamespaceName } from "./launch_plan.js";
 import { planLimits } from "./limits.js";
 import type { DevicePlanInputs, Identity, RoleInputs } from "./plan_inputs.js";
 import { planNodes, planRoot } from "./root_plan.js";
-import { syscallNames } from "./syscall_names.js";
+import { grantedCalls } from "./granted_calls.js";
 
 /** One malloc arena: with several, glibc reads /proc/sys/vm/overcommit_memory when a thread's heap shrinks, and there is no /proc. */
 const ENVIRONMENT = { MALLOC_ARENA_MAX: "1" };
@@ -62,8 +62,7 @@ export function planConfinement(
     root: planRoot(role, inputs.rootsDirectory, process.boot),
     nodes,
     seccomp: {
-      start: syscallNames(policy.seccomp.start, policy.seccomp.run),
-      run: syscallNames(policy.seccomp.run, []),
+      ...grantedCalls(policy.seccomp),
       instructions: filter.instructions,
       sha256: filter.sha256,
       generator: filter.generator,
