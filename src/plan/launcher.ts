@@ -1,7 +1,7 @@
 import { LANDLOCK_FS_ACCESS, LANDLOCK_NET_ACCESS, landlockNames } from "../host/index.js";
+import { grantedCalls } from "./granted_calls.js";
 import type { LandlockPlan, LauncherPlan, VmCgroupPlan } from "./launch_plan.js";
 import type { LauncherInputs } from "./plan_inputs.js";
-import { grantedCalls } from "./granted_calls.js";
 
 interface LauncherVm {
   readonly vm: string;

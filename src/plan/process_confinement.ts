@@ -1,10 +1,10 @@
 import { MONITOR_FD } from "./arguments.js";
+import { grantedCalls } from "./granted_calls.js";
 import { planLandlock } from "./landlock.js";
 import type { FdPlan, NamespaceName } from "./launch_plan.js";
 import { planLimits } from "./limits.js";
 import type { DevicePlanInputs, Identity, RoleInputs } from "./plan_inputs.js";
 import { planNodes, planRoot } from "./root_plan.js";
-import { grantedCalls } from "./granted_calls.js";
 
 /** One malloc arena: with several, glibc reads /proc/sys/vm/overcommit_memory when a thread's heap shrinks, and there is no /proc. */
 const ENVIRONMENT = { MALLOC_ARENA_MAX: "1" };
