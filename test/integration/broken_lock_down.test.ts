@@ -1,11 +1,11 @@
 import { closeSync } from "node:fs";
 import * as assert from "uvu/assert";
 import type { BulkheadError } from "../../src/index.js";
-import { addon, type NativeCallGate } from "../../src/kernel/index.js";
-import { generateFilter, type SyscallRule } from "../../src/seccomp/index.js";
 import { type Alter, alterOnly, assertVerified, deceive, failureOfBroken } from "../support/broken_launch.js";
+import { startGated } from "../support/gated_process.js";
 import { suite } from "../support/harness.js";
 import { type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { compileVictim } from "../support/victim/compile_victim.js";
 
 const test = suite("a lock-down that is broken on purpose ends the launch", {
   needs: ["root", "qemu", "user-namespaces"],
@@ -16,9 +16,6 @@ test.before(async () => {
   fixture = await makeFixture();
 });
 test.after(() => fixture.remove());
-
-/** SECCOMP_FILTER_FLAG_NEW_LISTENER: include/uapi/linux/seccomp.h. */
-const NEW_LISTENER = 1n << 3n;
 
 const failureOf = (name: string, alterSpawn: Alter): Promise<BulkheadError> => failureOfBroken(fixture, name, alterSpawn);
 
@@ -33,8 +30,9 @@ test("lock-down: start calls are still let through when the VM is verified", asy
 });
 
 test("lock-down: a process holds a listener, with which calls can be let through", async () => {
-  const sleeper = await startUnderListener();
-  const listener = sleeper.gate.copyListener();
+  const program = compileVictim("gated", ["-pthread"]);
+  const other = await startGated(program);
+  const listener = other.gate.copyListener();
   try {
     const more = alterOnly("disk1", (request) => ({
       ...request,
@@ -49,7 +47,8 @@ test("lock-down: a process holds a listener, with which calls can be let through
     assert.match(error.message, /9 -> \S*seccomp notify/);
   } finally {
     closeSync(listener);
-    sleeper.end();
+    await other.end();
+    program.remove();
   }
 });
 
@@ -61,46 +60,5 @@ test("lock-down: a child whose listener nobody takes is ended, and not left wait
   assert.is(error.code, "spawn-failed");
   assert.match(error.message, /"disk1": take the listener: EINVAL/);
 });
-
-/** A process under a filter that notifies what a child calls before its program, and allows the rest. */
-async function startUnderListener(): Promise<{ readonly gate: NativeCallGate; end(): void }> {
-  const rules = ["execve", "prctl"].map((syscall): SyscallRule => {
-    const position = { file: "test", line: 1, column: 1 };
-    return { syscall, checks: [], action: { kind: "notify" }, why: "until exec", position };
-  });
-  const filter = generateFilter({ rules, otherwise: { kind: "allow" } }, []).bytes;
-  const gate = new addon.CallGate({ attach: [], absent: [], kill: false, onRefusal: () => {} });
-  const session = new addon.Session({ coreCreate: false, coreSharePid: 0 });
-  const { pidfd, failed } = await addon.spawnConfined({
-    operations: [
-      { step: "no-new-privs" },
-      { step: "seccomp-filter", number: NEW_LISTENER, data: filter },
-      { step: "listener-taken" },
-      { step: "close-listener" },
-      { step: "exec", path: "/usr/bin/sleep" },
-    ],
-    argv: ["sleep", "60"],
-    environment: [],
-    session,
-    gate,
-    namespaces: 0n,
-    networkSocket: -1,
-    cgroupFd: -1,
-    userMap: "",
-    groupMap: "",
-    deadlineMs: 5000,
-  });
-  session.close();
-  assert.not(failed);
-  const ended = addon.waitExit({ pidfd, keepAlive: false });
-  const end = (): void => {
-    addon.sendSignal({ pidfd, signal: 9 });
-    void ended.then(() => {
-      closeSync(pidfd);
-      gate.close();
-    });
-  };
-  return { gate, end };
-}
 
 test.run();
