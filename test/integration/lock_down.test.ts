@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -5,7 +7,7 @@ import { launch, type RunningMachine } from "../../src/index.js";
 import { readFilters, SYSCALL_NUMBERS } from "../../src/seccomp/index.js";
 import { eventsOf } from "../support/event_reading.js";
 import { suite } from "../support/harness.js";
-import { findListed, orphan, writeIdleVm } from "../support/idle_vm.js";
+import { findListed, isRunning, orphan, writeIdleVm } from "../support/idle_vm.js";
 import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
 import { Provoker } from "../support/provoke.js";
 import { runBulkhead, waitUntil } from "../support/run_command.js";
@@ -18,6 +20,10 @@ const EXEC = SYSCALL_NUMBERS.get("execve") as number;
 /** Negated, as the kernel answers: include/uapi/asm-generic/errno.h. */
 const EPERM = -1;
 const ENOSYS = -38;
+
+/** Many times what a process that is refused while it starts takes to end. */
+const SETTLED_MS = 1000;
+const KILLED_PROGRAM = join(import.meta.dirname, "killed_launcher_program.js");
 
 let fixture: MachineFixture;
 let provoker: Provoker;
@@ -120,6 +126,31 @@ test("the launcher killed: start calls stay refused, by the keeper; the next sup
   await waitUntil(() => eventsOf(fixture, "lock-orphan", "intrusion").length === 1, "the intrusion");
   await waitUntil(() => fixture.leftovers().length === 0, "the end of the cleanup");
 });
+
+/** Kills a launcher when a step begins; the processes that it had started. */
+async function killLauncherAt(step: string): Promise<number[]> {
+  await writeIdleVm(fixture, "lock-early");
+  const child = spawn(process.execPath, [KILLED_PROGRAM, "launch", step, "0", "lock-early.yaml"], {
+    cwd: fixture.directory,
+    env: fixture.environment,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  assert.is((await once(child, "close"))[1], "SIGKILL");
+  const record = JSON.parse(readFileSync(join(fixture.directory, "run/vms/lock-early/record.json"), "utf8")) as {
+    processes: { pid: number }[];
+  };
+  return record.processes.map(({ pid }) => pid);
+}
+
+for (const step of ["lock", "attach", "verify"]) {
+  test(`the launcher killed at ${step}: a process that still starts ends, and the kernel refuses whoever lives`, async () => {
+    const pids = await killLauncherAt(step);
+    assert.is(pids.length, 4);
+    await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+    for (const pid of pids.filter(isRunning)) assert.is(provoker.ask(pid, START_CALL), ENOSYS);
+    assert.is((await runBulkhead(["gc"], fixture)).exitCode, 0);
+  });
+}
 
 test("launcher and keeper killed: the kernel answers, and nothing is let through", async () => {
   await writeIdleVm(fixture, "lock-alone");
