@@ -1,10 +1,9 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { closeSync } from "node:fs";
 import { QmpClient } from "../src/machine/index.js";
 import type { ProcessPlan } from "../src/plan/index.js";
 import { removeCgroup, type Session, startProcess } from "../src/sandbox/index.js";
 import { Manifest } from "./manifest.js";
+import { startPlain } from "./plain_process.js";
 
 export interface DeviceParts {
   readonly plan: ProcessPlan;
@@ -36,14 +35,9 @@ export function startConfinedDevice(parts: DeviceParts, session: Session): Promi
 }
 
 /** The same command line and fds, and nothing taken away. */
-export function startUnconfinedDevice(parts: DeviceParts): Promise<DeviceProcess> {
+export function startUnconfinedDevice(parts: DeviceParts, session: Session): Promise<DeviceProcess> {
   return startDevice(parts, async (manifest) => {
-    const [program, ...args] = parts.plan.argv;
-    const { places } = manifest;
-    const stdio = Array.from({ length: Math.max(...places.keys()) + 1 }, (_, number) => places.get(number) ?? "ignore");
-    const child = spawn(program as string, args, { stdio, env: {} });
-    const ended = once(child, "exit");
-    await once(child, "spawn");
+    const { ended } = await startPlain(session, parts.plan.argv, manifest.places);
     return { ended, cgroup: null };
   });
 }

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { previewPlan } from "../src/index.js";
 import { benchPlanRequest, benchVmText } from "./bench_machine.js";
-import { type Benchmark, BULKHEAD_COMMAND, benchProgram, type Result, type Workshop } from "./benchmark.js";
+import { type Benchmark, BULKHEAD_COMMAND, benchProgram, judgeRatio, type Result, type Workshop } from "./benchmark.js";
 import { describeForDirectStart } from "./direct_description.js";
 import { interleave } from "./interleave.js";
 import { READ_BYTES, ReadingGuest } from "./reading_guest.js";
@@ -41,12 +41,7 @@ async function run(workshop: Workshop): Promise<Result[]> {
   return [
     { subject: "sequential disk reads, unconfined", goal: null, measured: mibPerS(times.direct), met: null },
     { subject: "sequential disk reads, confined", goal: null, measured: mibPerS(times.confined), met: null },
-    {
-      subject: "sequential disk reads, time confined / unconfined",
-      goal: `at most ${RATIO_MAX}`,
-      measured: describeSummary(ratios, "", 3),
-      met: ratios.median <= RATIO_MAX,
-    },
+    judgeRatio("sequential disk reads, time confined / unconfined", ratios, RATIO_MAX),
   ];
 }
 

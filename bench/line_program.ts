@@ -6,11 +6,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { addon } from "../src/kernel/index.js";
 import type { Session } from "../src/sandbox/index.js";
-
-/** Longest wait for exec, in ms. */
-const EXEC_DEADLINE_MS = 10_000;
-/** The first fd behind the standard ones. */
-const FIRST_INHERITED_FD = 3;
+import { startPlain } from "./plain_process.js";
 
 /** A program that answers each line on its stdin with one line on its stdout. */
 export class LineProgram {
@@ -42,29 +38,8 @@ export class LineProgram {
     const [program] = command as [string, ...string[]];
     // Not pipes: theirs do not block.
     const [near, far] = addon.socketPair();
-    const places = [far, far, 2, ...inherited];
-    const started = await addon.spawnConfined({
-      operations: [
-        ...places.map((fd, number) => ({ step: "place-fd", fd, number: BigInt(number) }) as const),
-        { step: "close-other-fds", number: BigInt(FIRST_INHERITED_FD + inherited.length - 1) },
-        { step: "default-signals" },
-        { step: "exec", path: program },
-      ],
-      argv: command,
-      environment: [],
-      session: session.native,
-      namespaces: 0n,
-      networkSocket: -1,
-      gate: null,
-      cgroupFd: -1,
-      userMap: "",
-      groupMap: "",
-      deadlineMs: EXEC_DEADLINE_MS,
-    });
+    const { ended } = await startPlain(session, command, new Map([far, far, 2, ...inherited].entries()));
     closeSync(far);
-    if (started.failed) throw new Error(`cannot start ${program}: ${JSON.stringify(started)}`);
-    const { pidfd } = started;
-    const ended = addon.waitExit({ pidfd, keepAlive: true }).finally(() => closeSync(pidfd));
     const socket = new Socket({ fd: near });
     return new LineProgram(program, { input: socket, output: socket, ended });
   }

@@ -77,8 +77,10 @@ class CallGateHandle : public Napi::ObjectWrap<CallGateHandle> {
     const Napi::Object options = options_of(info);
     const std::shared_ptr<CallGate> gate = share(info.Env());
     UniqueFd listener(get_int(options, "listenerFd"));
+    UniqueFd memory(get_int(options, "memoryFd"));
+    const int pid = get_int(options, "pid");
     number_or_throw(info.Env(), gate->start());
-    number_or_throw(info.Env(), gate->resume(std::move(listener), get_int(options, "pid"), get_int(options, "pidfd")));
+    number_or_throw(info.Env(), gate->resume(std::move(listener), pid, get_int(options, "pidfd"), std::move(memory)));
   }
   void lock(const Napi::CallbackInfo& info) { number_or_throw(info.Env(), share(info.Env())->lock()); }
   void seal(const Napi::CallbackInfo& info) { share(info.Env())->seal(); }

@@ -1,13 +1,16 @@
 // Processes by pidfd.
 #include <linux/kcmp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <uv.h>
 
+#include <cstdint>
 #include <memory>
 
 #include "glue.h"
 #include "raw_syscall.h"
+#include "wait_exit.h"
 
 namespace bulkhead {
 namespace {
@@ -28,6 +31,36 @@ Napi::Value send_signal(const Napi::CallbackInfo& info) {
   call_or_throw(info.Env(), "pidfd_send_signal",
                 raw_syscall(SYS_pidfd_send_signal, get_int(options, "pidfd"), get_int(options, "signal"), 0, 0));
   return info.Env().Undefined();
+}
+
+// struct pidfd_info of include/uapi/linux/pidfd.h as Linux 6.15 has it (PIDFD_INFO_SIZE_VER0); Debian 12's headers lack it.
+struct PidfdInfo {
+  std::uint64_t mask;
+  std::uint64_t cgroup_id;
+  std::uint32_t ids[11];
+  std::int32_t exit_code;
+};
+static_assert(sizeof(PidfdInfo) == 64);
+constexpr std::uint64_t pidfd_info_exit = 1U << 3;
+constexpr unsigned long pidfd_get_info = _IOWR(0xFF, 11, PidfdInfo);
+
+Napi::Object describe_exit(Napi::Env env, bool exited, bool killed, int value) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("exitCode", exited ? Napi::Number::New(env, value) : env.Null());
+  result.Set("signal", killed ? Napi::Number::New(env, value) : env.Null());
+  return result;
+}
+
+// How a process ended that somebody else reaped; null while nobody has.
+Napi::Value exit_status(const Napi::CallbackInfo& info) {
+  PidfdInfo told{};
+  told.mask = pidfd_info_exit;
+  call_or_throw(info.Env(), "ioctl PIDFD_GET_INFO",
+                raw_syscall(SYS_ioctl, get_int(options_of(info), "pidfd"), pidfd_get_info, as_argument(&told)));
+  if ((told.mask & pidfd_info_exit) == 0) return info.Env().Null();
+  const int status = told.exit_code;
+  if (WIFEXITED(status)) return describe_exit(info.Env(), true, false, WEXITSTATUS(status));
+  return describe_exit(info.Env(), false, true, WTERMSIG(status));
 }
 
 // Whether two fds, of this process and of another, are one open file description.
@@ -85,18 +118,14 @@ class ExitWatch {
     uv_close(reinterpret_cast<uv_handle_t*>(handle), [](uv_handle_t* closed) { delete static_cast<ExitWatch*>(closed->data); });
   }
 
-  // WEXITED reaps our own child; a process that is not ours (an adopted orphan's) answers ECHILD and has no status.
+  // WEXITED reaps our own child; a process that is not ours (an adopted orphan's) answers ECHILD: see exit_status().
   void settle() {
     const Napi::HandleScope scope(env_);
     const Napi::CallbackScope callback(env_, context_);
     siginfo_t status{};
-    const long r = raw_syscall(SYS_waitid, P_PIDFD, pidfd_, as_argument(&status), WEXITED);
-    Napi::Object result = Napi::Object::New(env_);
+    const long r = wait_exit(pidfd_, status);
     const bool exited = r >= 0 && status.si_code == CLD_EXITED;
-    const bool killed = r >= 0 && !exited;
-    result.Set("exitCode", exited ? Napi::Number::New(env_, status.si_status) : env_.Null());
-    result.Set("signal", killed ? Napi::Number::New(env_, status.si_status) : env_.Null());
-    deferred_.Resolve(result);
+    deferred_.Resolve(describe_exit(env_, exited, r >= 0 && !exited, status.si_status));
   }
 
   Napi::Env env_;
@@ -109,6 +138,7 @@ class ExitWatch {
 }  // namespace
 
 void export_processes(Napi::Env env, Napi::Object exports) {
+  exports.Set("exitStatus", Napi::Function::New(env, exit_status));
   exports.Set("openPidfd", Napi::Function::New(env, open_pidfd));
   exports.Set("sendSignal", Napi::Function::New(env, send_signal));
   exports.Set("sameOpenFile", Napi::Function::New(env, same_open_file));

@@ -1,4 +1,5 @@
 // UNIX sockets as node:net does not offer them: peers' credentials, messages with fds, SOCK_SEQPACKET.
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -38,7 +39,16 @@ Napi::Value listen_local(const Napi::CallbackInfo& info) {
   UniqueFd fd = local_socket(env, get_bool(options, "packets"));
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) throw kernel_error(env, "bind", errno);
   if (listen(fd.get(), waiting_max) != 0) throw kernel_error(env, "listen", errno);
+  // Whoever accepts from it is told when nobody waits.
+  if (fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0) throw kernel_error(env, "fcntl F_SETFL", errno);
   return Napi::Number::New(env, fd.release());
+}
+
+// A connection that waits at a listening socket; -1 when none does.
+Napi::Value accept_local(const Napi::CallbackInfo& info) {
+  const int fd = accept4(get_int(options_of(info), "fd"), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED) throw kernel_error(info.Env(), "accept4", errno);
+  return Napi::Number::New(info.Env(), fd);
 }
 
 // Waits `timeoutMs` at most, here and for each message that is received afterwards.
@@ -86,6 +96,7 @@ Napi::Value uid_of_peer(const Napi::CallbackInfo& info) {
 
 void export_sockets(Napi::Env env, Napi::Object exports) {
   exports.Set("listenLocal", Napi::Function::New(env, listen_local));
+  exports.Set("acceptLocal", Napi::Function::New(env, accept_local));
   exports.Set("connectPackets", Napi::Function::New(env, connect_packets));
   exports.Set("sendFd", Napi::Function::New(env, send_fd));
   exports.Set("receiveFd", Napi::Function::New(env, receive_fd));

@@ -30,10 +30,21 @@ CallGate::~CallGate() {
   if (thread_.joinable()) thread_.join();
 }
 
+namespace {
+
+// Asked once: a launcher that gave its privileges up may not ask.
+KernelResult notification_sizes(seccomp_notif_sizes& sizes) {
+  static seccomp_notif_sizes known{};
+  static const long result = raw_syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, as_argument(&known));
+  sizes = known;
+  return result < 0 ? KernelResult::failed("seccomp SECCOMP_GET_NOTIF_SIZES", static_cast<int>(-result)) : KernelResult::of(0);
+}
+
+}  // namespace
+
 KernelResult CallGate::start() {
   seccomp_notif_sizes sizes{};
-  if (const long r = raw_syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, as_argument(&sizes)); r < 0)
-    return KernelResult::failed("seccomp SECCOMP_GET_NOTIF_SIZES", static_cast<int>(-r));
+  if (const KernelResult asked = notification_sizes(sizes); !asked.ok()) return asked;
   request_.resize(std::max<std::size_t>(sizes.seccomp_notif, sizeof(seccomp_notif)));
   response_.resize(std::max<std::size_t>(sizes.seccomp_notif_resp, sizeof(seccomp_notif_resp)));
   wake_fd_ = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -58,8 +69,6 @@ KernelResult CallGate::take(UniqueFd listener, int pid, int pidfd) {
   if (!pidfd_) return KernelResult::failed("fcntl F_DUPFD_CLOEXEC");
   pid_ = pid;
   listener_ = std::move(listener);
-  // Caller and gate take turns on one CPU, which is six times as fast. A kernel that does not know it answers EINVAL.
-  ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
   return KernelResult::of(0);
 }
 
@@ -68,18 +77,24 @@ KernelResult CallGate::serve(UniqueFd listener, int pid, int pidfd) {
   {
     const std::lock_guard lock(mutex_);
     taken = take(std::move(listener), pid, pidfd);
+    // Caller and gate take turns on one CPU, which is six times as fast. A kernel that does not know it answers EINVAL.
+    ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
   }
   wake();
   return taken;
 }
 
-KernelResult CallGate::resume(UniqueFd listener, int pid, int pidfd) {
+KernelResult CallGate::resume(UniqueFd listener, int pid, int pidfd, UniqueFd memory) {
   KernelResult taken;
   {
     const std::lock_guard lock(mutex_);
     phase_ = GatePhase::run;
     taken = take(std::move(listener), pid, pidfd);
-    if (taken.ok()) taken = open_process(false);
+    if (memory) {
+      memory_ = std::move(memory);
+    } else if (taken.ok()) {
+      taken = open_process(false);
+    }
   }
   wake();
   return taken;

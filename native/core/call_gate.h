@@ -52,8 +52,8 @@ class CallGate {
   KernelResult start();
   // Takes the listener of a process that is about to exec. `pid` and `pidfd` name it.
   KernelResult serve(UniqueFd listener, int pid, int pidfd);
-  // Takes over the listener of a process that was locked down before, when its last holder died.
-  KernelResult resume(UniqueFd listener, int pid, int pidfd);
+  // Takes over the listener of a process that another launcher locked down. `memory`: its /proc/PID/mem, or empty to open that.
+  KernelResult resume(UniqueFd listener, int pid, int pidfd, UniqueFd memory);
   // When it returns, no start call is under way to be let through, and none ever will be. ESRCH without a process.
   KernelResult lock();
   // Ends the attach phase: declared opens are refused from now on, too.

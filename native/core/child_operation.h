@@ -76,8 +76,8 @@ struct ChildProgram {
 };
 
 // Performs one operation in the calling thread, for a process that confines itself; not exec and not what a child does with
-// its pipes and its listener. Raw system calls only: fit for a signal handler. Returns -1 when it did its work, else the errno; for
-// an expect_* operation that was not met the errno that was observed, 0 for success.
+// its pipes and its listener. Raw system calls only: fit for a signal handler. Returns -1 when it did its work, else the errno;
+// for an expect_* operation that was not met the errno that was observed, 0 for success.
 int perform_alone(const ChildOperation& operation);
 
 // Runs in the child. Never returns to its caller: exec or exit.

@@ -29,7 +29,7 @@ bool matches(std::string_view pattern, std::string_view path) {
 
 bool grants(const AttachedFile& file, int flags) {
   // Neither a new file nor one without a name, and nothing of a file that is no node.
-  if ((flags & (O_CREAT | O_TRUNC | O_PATH | O_TMPFILE | O_DIRECTORY)) != 0) return false;
+  if ((flags & (O_CREAT | O_TRUNC | O_PATH | O_TMPFILE)) != 0) return false;
   switch (flags & O_ACCMODE) {
     case O_RDONLY:
       return file.reads;
@@ -45,7 +45,8 @@ bool grants(const AttachedFile& file, int flags) {
 }  // namespace
 
 bool is_absent(const DeclaredOpens& opens, std::string_view path) {
-  return std::any_of(opens.absent.begin(), opens.absent.end(), [&](const std::string& pattern) { return matches(pattern, path); });
+  return std::any_of(opens.absent.begin(), opens.absent.end(),
+                     [&](const std::string& pattern) { return matches(pattern, path); });
 }
 
 bool open_declared(const DeclaredOpens& opens, std::string_view path, int flags, UniqueFd& fd, int& error) {

@@ -6,12 +6,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "clone3.h"
 #include "raw_syscall.h"
+#include "wait_exit.h"
 
 namespace bulkhead {
 namespace {
@@ -80,7 +80,7 @@ KernelResult Session::start(const SessionOptions& options) {
 Session::~Session() {
   if (pid_ < 0) return;
   raw_syscall(SYS_pidfd_send_signal, pidfd_, SIGKILL, 0, 0);
-  raw_syscall(SYS_waitid, P_PIDFD, pidfd_, 0, WEXITED, 0);
+  wait_exit(pidfd_);
   close(pidfd_);
 }
 
@@ -105,7 +105,7 @@ KernelResult Session::take_turns() {
     if (wait_while(exchange_.turn, session, &answer_deadline) != -ETIMEDOUT) continue;
     raw_syscall(SYS_pidfd_send_signal, pidfd_, SIGKILL, 0, 0);
     // Gone before its memory is the caller's again; its zombie is the destructor's.
-    raw_syscall(SYS_waitid, P_PIDFD, pidfd_, 0, WEXITED | WNOWAIT);
+    wait_exit(pidfd_, WNOWAIT);
     if (__atomic_load_n(&exchange_.turn, __ATOMIC_SEQ_CST) != session) break;
     return KernelResult::failed("wait for the session's process", ETIMEDOUT);
   }

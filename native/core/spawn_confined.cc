@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "network_namespace.h"
 #include "raw_syscall.h"
 #include "unique_fd.h"
+#include "wait_exit.h"
 
 namespace bulkhead {
 namespace {
@@ -51,7 +51,7 @@ SpawnResult write_id_maps(int pid, const SpawnRequest& request) {
 SpawnResult judge_silence(int pidfd, std::uint32_t progress, const std::vector<ChildOperation>& operations) {
   if (progress < operations.size() && operations[progress].step == Step::exec) return {};
   siginfo_t info{};
-  raw_syscall(SYS_waitid, P_PIDFD, pidfd, as_argument(&info), WEXITED | WNOWAIT, 0);
+  wait_exit(pidfd, info, WNOWAIT);
   SpawnResult result;
   result.failed = true;
   result.operation = progress;
@@ -157,7 +157,7 @@ void enter_child(void* program) { run_child(*static_cast<const ChildProgram*>(pr
 
 void end_child(const SpawnResult& child) {
   raw_syscall(SYS_pidfd_send_signal, child.pidfd, SIGKILL, 0, 0);
-  raw_syscall(SYS_waitid, P_PIDFD, child.pidfd, 0, WEXITED, 0);
+  wait_exit(child.pidfd);
   close(child.pidfd);
 }
 
@@ -181,7 +181,7 @@ SpawnResult spawn_confined(const SpawnRequest& request) {
   if (stack.start() == nullptr) return failure_of("mmap", ENOMEM);
   std::uint32_t progress = 0;
   std::int32_t listener = -1;
-  ChildProgram program{operations.data(), operations.size(),  argv.data(),       envp.data(), go_read.get(),
+  ChildProgram program{operations.data(), operations.size(), argv.data(),       envp.data(), go_read.get(),
                        go_write.get(),    status_read.get(), high_status.get(), &progress,   &listener};
   // The thread that answers notified calls, before there is anybody to make one: exec itself waits for it.
   if (request.gate != nullptr) {

@@ -22,7 +22,7 @@ struct SpawnRequest {
   std::string user_map;              // Content of /proc/PID/uid_map; empty without CLONE_NEWUSER.
   std::string group_map;
   std::shared_ptr<CallGate> gate;  // Answers the calls that the filter notifies; null for a filter without a listener.
-  int deadline_ms = 10000;  // Longest wait for exec.
+  int deadline_ms = 10000;         // Longest wait for exec.
 };
 
 struct SpawnResult {

@@ -49,7 +49,8 @@ std::array<sock_filter, filter_size> keeper_filter() {
   filter[requests - 1] = BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[1]));
   for (std::size_t index = 0; index < allowed_requests.size(); ++index) {
     const std::size_t place = requests + index;
-    filter[place] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(allowed_requests[index]), distance(place, allow), 0);
+    filter[place] =
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(allowed_requests[index]), distance(place, allow), 0);
   }
   filter[kill] = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
   filter[allow] = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);

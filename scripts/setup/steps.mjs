@@ -1,4 +1,5 @@
 import { buildBootProgram } from "./boot_program.mjs";
+import { bundle } from "./bundles.mjs";
 import { installDebianPackages } from "./debian_packages.mjs";
 import { buildImageJudge } from "./image_judge.mjs";
 import { withSetupLock } from "./lock.mjs";
@@ -19,6 +20,7 @@ const STEPS = [
   buildImageJudge,
   buildBootProgram,
   compileTypeScript,
+  bundle,
   writeManuals,
 ];
 

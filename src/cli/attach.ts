@@ -1,21 +1,16 @@
 import { type Command, Option } from "commander";
 import { EXIT } from "../errors/index.js";
-import {
-  addsDevices,
-  adopt,
-  askSupervisor,
-  confineLauncher,
-  type Ending,
-  type FeedItem,
-  type RunningMachine,
-} from "../machine/index.js";
+import { adopt, askSupervisor, type Ending, type FeedItem } from "../machine/index.js";
 import { findRun, openDirectories } from "../state/index.js";
 import { escapeControls } from "../text/index.js";
 import { leaveCaller, REPORT_OPTION, reportSupervising, runInBackground } from "./background.js";
+import { confineOrLeave } from "./confine_supervisor.js";
 import { readPlanningContext } from "./installation.js";
 import { requireSupervised, requireVm } from "./known_vm.js";
-import { reportFailure } from "./report_failure.js";
 import { ENDING_SIGNALS, forwardSignals } from "./signals.js";
+
+/** When it cannot be confined. */
+const REMEDY = "`bulkhead attach --keep-privileges` supervises it as it is";
 
 interface AttachOptions {
   readonly hostFile?: string;
@@ -68,20 +63,11 @@ async function superviseOrphan(vm: string, reportFd: string, options: AttachOpti
     process.stderr.write(`bulkhead: VM "${vm}" differs from its plan: ${escapeControls(line)}\n`);
   }
   leaveCaller();
-  if (options.keepPrivileges !== true && !addsDevices(machine)) confineOrLeave(machine);
+  if (options.keepPrivileges !== true) confineOrLeave(machine, REMEDY);
   reportSupervising(reportFd);
   const ending = await machine.ended;
   release();
   process.exitCode = ending.exitCode;
-}
-
-/** A supervisor that cannot give its privileges up does not supervise with them: the VM is an orphan again, and serves on. */
-function confineOrLeave(machine: RunningMachine): void {
-  try {
-    confineLauncher(machine);
-  } catch (error) {
-    process.exit(reportFailure(error));
-  }
 }
 
 async function follow(vm: string): Promise<void> {

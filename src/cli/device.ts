@@ -1,7 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import { SpecError } from "../errors/index.js";
-import { type AdditionReport, askSupervisor } from "../machine/index.js";
+import { addDeviceToVm, askSupervisor } from "../machine/index.js";
 import { parseDeviceText, readDeviceText } from "../spec/index.js";
 import { openDirectories } from "../state/index.js";
 import { escapeControls } from "../text/index.js";
@@ -11,8 +10,6 @@ import { requireSupervised } from "./known_vm.js";
 const WAIT_DEFAULT_MS = 30_000;
 /** What the supervisor needs beyond that to start or end a process, in ms. */
 const WORK_GRACE_MS = 30_000;
-/** Most of what a request may hold; a device's entry is some lines. */
-const TEXT_BYTES_MAX = 32 * 1024;
 
 export function addDevice(program: Command): void {
   const device = program
@@ -32,13 +29,12 @@ export function addDevice(program: Command): void {
     .action(async (vm: string, file: string) => {
       const text = await readDeviceText(file);
       const directory = dirname(resolve(file));
-      const { device: spec } = parseDeviceText(text, { file, directory });
-      if (Buffer.byteLength(text) > TEXT_BYTES_MAX) throw tooLong(file);
-      const run = requireSupervised(openDirectories(), vm);
-      const request = { request: "device-add", text, file, directory } as const;
-      const { pid, warning } = (await askSupervisor(run, request, { deadlineMs: WORK_GRACE_MS })) as AdditionReport;
-      if (warning !== null) process.stderr.write(`bulkhead: warning: ${spec.id}: ${escapeControls(warning)}\n`);
-      process.stderr.write(`bulkhead: device "${spec.id}" is part of VM "${vm}", emulated by process ${pid}\n`);
+      const added = parseDeviceText(text, { file, directory });
+      const { id } = added.device;
+      const directories = openDirectories();
+      const { pid, warning } = await addDeviceToVm(directories, requireSupervised(directories, vm), added);
+      if (warning !== null) process.stderr.write(`bulkhead: warning: ${id}: ${escapeControls(warning)}\n`);
+      process.stderr.write(`bulkhead: device "${id}" is part of VM "${vm}", emulated by process ${pid}\n`);
     });
   device
     .command("remove")
@@ -65,14 +61,4 @@ function parseWait(text: string): number {
   const waitMs = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
   if (waitMs <= WAIT_MAX_MS) return waitMs;
   throw new InvalidArgumentError(`It is a whole number of ms, at most ${WAIT_MAX_MS}.`);
-}
-
-function tooLong(file: string): SpecError {
-  return new SpecError({
-    code: "spec-invalid",
-    tried: `${file}: cannot send it to the VM's supervisor`,
-    subject: file,
-    answer: `it has more than ${TEXT_BYTES_MAX} bytes`,
-    remedy: "Leave comments out; the entry of a device is some lines.",
-  });
 }

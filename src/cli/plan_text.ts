@@ -38,9 +38,7 @@ function describeFilter({ seccomp, afterLockDown, attach, absent }: ProcessPlan)
 }
 
 /** What `bulkhead run` keeps once the guest runs. */
-function describeLauncher({ launcher: { capabilities, seccomp, landlock }, machine }: LaunchPlan): string {
-  if (machine.hotPlugSlots !== undefined)
-    return "launcher, once the guest runs\n  keeps its privileges: it starts the processes of devices that are added\n";
+function describeLauncher({ launcher: { capabilities, seccomp, landlock } }: LaunchPlan): string {
   const lines = [
     "launcher, once the guest runs",
     `  capabilities ${capabilities.join(" ") || "none"}`,

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { type ExitCode, SpecError } from "../errors/index.js";
-import { addsDevices, confineLauncher, type LaunchRequest, launch, type RunningMachine } from "../machine/index.js";
+import { confineLauncher, type LaunchRequest, launch, type RunningMachine } from "../machine/index.js";
 import type { VmSpec } from "../spec/index.js";
 import { escapeControls } from "../text/index.js";
 import { leaveCaller, REPORT_OPTION, reportSupervising, runInBackground } from "./background.js";
@@ -29,7 +29,8 @@ export function addRun(program: Command): void {
       "after",
       "\nSIGINT, SIGTERM and SIGHUP shut the guest down; a second one ends it at once.\n" +
         "With --detach the VM has no terminal: its serial console cannot be `stdio`. `bulkhead attach` follows it.\n" +
-        "Exit codes: 0 the guest shut down, 2 bad input, 3 this host cannot, 4 a device died or a watchdog expired, 5 an intrusion signal.\n" +
+        "Exit codes: 0 the guest shut down, 2 bad input, 3 this host cannot, 4 a process of the VM died or hung, or a watchdog expired,\n" +
+        "5 an intrusion signal.\n" +
         "\nExamples:\n  bulkhead run web1.yaml\n  bulkhead run --detach web1.yaml\n  bulkhead run --verbose web1.yaml 2>launch.log",
     )
     .action(async (file: string, options: RunOptions) => {
@@ -58,7 +59,7 @@ async function superviseLaunch(file: string, options: RunOptions): Promise<void>
   for (const signal of ENDING_SIGNALS) process.off(signal, interrupt);
   const release = forwardSignals(machine);
   if (options.reportFd !== undefined) leaveCaller();
-  if (options.keepPrivileges !== true && !addsDevices(machine)) await confineOrEnd(machine);
+  if (options.keepPrivileges !== true) await confineOrEnd(machine);
   if (options.reportFd !== undefined) reportSupervising(options.reportFd);
   const ending = await machine.ended;
   release();

@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import { BulkheadError, MachineError } from "../errors/index.js";
-import { adopt, askSupervisor, endOrphan, signalProcess } from "../machine/index.js";
+import { adopt, askSupervisor, type Ending, endOrphan, signalProcess } from "../machine/index.js";
 import { type Directories, findRun, isAlive, type KnownRun, openDirectories } from "../state/index.js";
+import { escapeControls } from "../text/index.js";
+import { confineOrLeave } from "./confine_supervisor.js";
 import { readPlanningContext } from "./installation.js";
 import { requireVm } from "./known_vm.js";
 
@@ -21,35 +23,45 @@ export function addStop(program: Command): void {
     .option("--now", "kill at once instead of asking the guest")
     .addHelpText(
       "after",
-      "\nThe VM's supervisor does it and is waited for; nothing of the VM is left then.\n" +
+      "\nThe VM's supervisor does it and is waited for; nothing of the VM is left then. Exits with 5 when the VM turns out to have\n" +
+        "ended by an intrusion.\n" +
         "\nExamples:\n  bulkhead stop web1\n  bulkhead stop web1 --now",
     )
     .action(async (vm: string, options: { now?: boolean }) => {
       const directories = openDirectories();
       const run = requireVm(directories, vm);
       const now = options.now === true;
-      if (run.state === "orphaned") await stopOrphan(directories, run, now);
+      if (run.state === "orphaned") reportEnding(vm, await stopOrphan(directories, run, now));
       else if (run.state === "damaged") await endDamaged(directories, run);
-      else await stopThroughSupervisor(directories, run, now);
+      else reportEnding(vm, await stopThroughSupervisor(directories, run, now));
       process.stderr.write(`bulkhead: VM "${vm}" is stopped\n`);
     });
 }
 
+/** A VM that turned out to be intruded upon was stopped, and more has to be said. */
+function reportEnding(vm: string, ending: Ending | null): void {
+  if (ending?.reason !== "intrusion") return;
+  process.stderr.write(`bulkhead: VM "${vm}" ended: ${escapeControls(ending.detail)}\n`);
+  process.exitCode = ending.exitCode;
+}
+
 /** In order where its keeper still has the VMM's monitor, else by force. */
-async function stopOrphan(directories: Directories, run: KnownRun, now: boolean): Promise<void> {
+async function stopOrphan(directories: Directories, run: KnownRun, now: boolean): Promise<Ending | null> {
   const { vm } = run.record;
   if (!now) {
     try {
       const machine = await adopt({ ...(await readPlanningContext({})), vm, onLogLine: () => {} });
+      // For as long as the guest takes to shut down it reads what untrusted processes write.
+      confineOrLeave(machine, `\`bulkhead stop ${vm} --now\` ends it by force`);
       void machine.stop();
-      await machine.ended;
-      return;
+      return await machine.ended;
     } catch (error) {
       if (!(error instanceof BulkheadError)) throw error;
       process.stderr.write(`bulkhead: ending VM "${vm}" by force: ${error.message}\n`);
     }
   }
-  if (!(await endOrphan(directories, run))) await stopThroughSupervisor(directories, requireVm(directories, vm), now);
+  if (await endOrphan(directories, run)) return null;
+  return stopThroughSupervisor(directories, requireVm(directories, vm), now);
 }
 
 async function endDamaged(directories: Directories, run: KnownRun): Promise<void> {
@@ -58,14 +70,15 @@ async function endDamaged(directories: Directories, run: KnownRun): Promise<void
   await askSupervisor(run, { request: "stop", now: false });
 }
 
-async function stopThroughSupervisor(directories: Directories, run: KnownRun, now: boolean): Promise<void> {
+async function stopThroughSupervisor(directories: Directories, run: KnownRun, now: boolean): Promise<Ending | null> {
   const deadlineMs = LAUNCHER_GRACE_MS + run.record.shutdownGraceMs;
   try {
-    await askSupervisor(run, { request: "stop", now }, { deadlineMs });
+    return (await askSupervisor(run, { request: "stop", now }, { deadlineMs })) as Ending;
   } catch (error) {
     // A launch that is under way does not listen yet; nor does a supervisor that is about to end.
     if (!(error instanceof MachineError) || error.code === "supervisor-silent") throw await killLauncher(run, error);
     await stopBySignals(directories, run, now);
+    return null;
   }
 }
 

@@ -7,7 +7,8 @@ export const EXIT = {
   findings: 1,
   badInput: 2,
   hostCannot: 3,
-  deviceDied: 4,
+  /** A process of the VM died or hung: a device or the VMM. */
+  processDied: 4,
   intrusion: 5,
   internal: 70,
 } as const;

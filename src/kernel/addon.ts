@@ -132,6 +132,8 @@ export interface Addon {
   /** Performs the operations in every thread of this process; the seccomp filter once, for all. For the main thread only. */
   confineSelf(options: { operations: readonly ChildOperation[] }): ConfineResult;
   waitExit(options: { pidfd: number; keepAlive: boolean }): Promise<ExitStatus>;
+  /** How a process ended that is not our child, once it is reaped; null before. Throws SystemError before Linux 6.15. */
+  exitStatus(options: { pidfd: number }): ExitStatus | null;
   openPidfd(options: { pid: number }): number;
   sendSignal(options: { pidfd: number; signal: number }): void;
   /** Whether two threads share their fd table, and their root, working directory and umask. */
@@ -151,6 +153,8 @@ export interface Addon {
   socketPair(): [number, number];
   /** A listening UNIX socket, SOCK_SEQPACKET or SOCK_STREAM, at a path of at most 107 bytes, which must not exist. */
   listenLocal(options: { path: string; packets: boolean }): number;
+  /** A connection that waits at a listening socket, non-blocking; -1 when none does. */
+  acceptLocal(options: { fd: number }): number;
   /** To a SOCK_SEQPACKET socket. Waits `timeoutMs` at most, to connect and later for each message: EAGAIN. */
   connectPackets(options: { path: string; timeoutMs: number }): number;
   /** Sends data, and an fd with it unless that is -1, as one message; never waits. */

@@ -29,8 +29,11 @@ export interface CallGateOptions {
 
 /** Answers the notified calls of one process on a thread of its own: native/core/call_gate.h. */
 export interface NativeCallGate {
-  /** Takes over the listener of a process that was locked down by a launcher that died. Throws SystemError. */
-  resume(options: { listenerFd: number; pid: number; pidfd: number }): void;
+  /**
+   * Takes over the listener of a process that another launcher locked down, and its /proc/PID/mem; -1: opens that itself.
+   * Throws SystemError; both fds are taken in any case.
+   */
+  resume(options: { listenerFd: number; memoryFd: number; pid: number; pidfd: number }): void;
   /** From its return on every start call is refused. Throws SystemError when the process has ended. */
   lock(): void;
   /** Ends the phase `attach`. */

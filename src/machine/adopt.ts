@@ -2,7 +2,7 @@ import { closeSync } from "node:fs";
 import { MachineError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
 import type { LaunchPlan, ProcessPlan } from "../plan/index.js";
-import { CallGate, type ConfinedProcess, removeCgroup, setCgroupLimits, watchProcess } from "../sandbox/index.js";
+import { CallGate, type ConfinedProcess, watchProcess } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { findRun, identifyProcess, isAlive, type KnownRun, logEvent, OwnedRun, type RecordedProcess } from "../state/index.js";
 import { channelInodeOf } from "./channels.js";
@@ -21,6 +21,7 @@ import { QmpClient } from "./qmp_client.js";
 import { logRefusals } from "./refused_call.js";
 import { RunningMachine } from "./running_machine.js";
 import { connectSerialEnd, openSerialFiles, serialFilesOf } from "./serial_line.js";
+import { removeStrays } from "./strays.js";
 import type { PlanningContext } from "./supervision.js";
 
 /** include/uapi/asm-generic/signal.h */
@@ -109,13 +110,8 @@ class Adoption {
   async #endStrays(): Promise<void> {
     const { plan } = this.#evidence;
     const planned = (recorded: RecordedProcess): boolean => plan.processes.some(({ id }) => id === recorded.id);
-    const strays = this.#run.record.processes.filter((recorded) => !planned(recorded));
-    if (strays.length === 0) return;
-    for (const stray of strays) signalProcess(stray, SIGKILL);
-    this.#run.update({ processes: this.#run.record.processes.filter(planned) });
-    if (plan.cgroup === null) return;
-    for (const { id } of strays) await removeCgroup(`${plan.cgroup.path}/${id}`);
-    setCgroupLimits(plan.cgroup);
+    for (const stray of this.#run.record.processes) if (!planned(stray)) signalProcess(stray, SIGKILL);
+    await removeStrays(plan, this.#run, this.#request.directories);
   }
 
   #adoptProcess(plan: ProcessPlan, kept: Map<string, number>): MachineProcess {
@@ -158,6 +154,7 @@ function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined, ke
     plan,
     pid: recorded?.pid ?? 0,
     session: recorded?.session ?? 0,
+    ...(recorded === undefined ? {} : { startTime: recorded.startTime }),
     gate: null,
     ended: Promise.resolve({ exitCode: null, signal: null }),
     kill: () => {},
@@ -173,14 +170,21 @@ function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined, ke
   }
   // The pidfd is open now, so that what is identified here is what it names.
   if (isAlive(recorded)) {
-    const { pid, session } = recorded;
-    const listenerFd = kept.get(listenerName(plan.id));
-    kept.delete(listenerName(plan.id));
-    const gate = listenerFd === undefined ? null : CallGate.resume(plan, { listenerFd, pid, pidfd });
-    return watchProcess(plan, { pid, session, pidfd, gate });
+    const { pid, session, startTime } = recorded;
+    const gate = resumedGate(plan, { pid, pidfd }, kept);
+    return { ...watchProcess(plan, { pid, session, pidfd, gate }), startTime };
   }
   closeSync(pidfd);
   return ended;
+}
+
+/** The gate of a process whose listener the keeper holds. */
+function resumedGate(plan: ProcessPlan, process: { pid: number; pidfd: number }, kept: Map<string, number>): CallGate | null {
+  const listenerFd = kept.get(listenerName(plan.id));
+  kept.delete(listenerName(plan.id));
+  if (listenerFd === undefined) return null;
+  const gate = new CallGate(plan);
+  return gate.takeOver({ ...process, listenerFd }) ? gate : null;
 }
 
 /** A stream that the keeper holds, or one that has ended, where the process at its other end has. */

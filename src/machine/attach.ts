@@ -4,6 +4,13 @@ import { explainDeath } from "./death_cause.js";
 import type { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 
+/** How a process is locked down that is ready for it. */
+type LockDown = (process: MachineProcess) => Promise<void>;
+
+async function lockGate({ confined }: MachineProcess): Promise<void> {
+  confined.gate?.lock();
+}
+
 /** Processes that were started and have attached nothing yet. */
 export interface StartingProcesses {
   readonly devices: readonly MachineProcess[];
@@ -19,10 +26,15 @@ export function startingOf(processes: ReadonlyMap<string, MachineProcess>): Star
 
 /**
  * Waits until every device process answers on its monitor, having seen nothing of the tenant's yet, and locks it down. Throws
- * MachineError "process-died" for one that dies meanwhile, SandboxError "lock-down-failed".
+ * MachineError "process-died" for one that dies meanwhile, SandboxError "lock-down-failed". `lock`: for processes whose gate
+ * another launcher has.
  */
-export async function lockDevices(starting: StartingProcesses, kernelLog: KernelLog): Promise<void> {
-  await unlessOneDies(starting, kernelLog, starting.devices.map(lockDown));
+export async function lockDevices(starting: StartingProcesses, kernelLog: KernelLog, lock = lockGate): Promise<void> {
+  await unlessOneDies(
+    starting,
+    kernelLog,
+    starting.devices.map((device) => lockDown(device, lock)),
+  );
 }
 
 /**
@@ -31,7 +43,7 @@ export async function lockDevices(starting: StartingProcesses, kernelLog: Kernel
  */
 export async function attachAll(starting: StartingProcesses, kernelLog: KernelLog): Promise<void> {
   const { devices, vmm } = starting;
-  await unlessOneDies(starting, kernelLog, [...devices.map(attach), ...(vmm === null ? [] : [lockDown(vmm)])]);
+  await unlessOneDies(starting, kernelLog, [...devices.map(attach), ...(vmm === null ? [] : [lockDown(vmm, lockGate)])]);
 }
 
 /** One that dies after its own part counts as well: the others would wait for it in vain. */
@@ -51,12 +63,12 @@ async function unlessOneDies(
 const LOAD_ALL_TYPES = { execute: "qom-list-types", arguments: { implements: "irq" } } as const;
 
 /** When QEMU answers a command its main loop runs, its signal handlers are installed and its own threads are made. */
-async function lockDown(process: MachineProcess): Promise<void> {
+async function lockDown(process: MachineProcess, lock: LockDown): Promise<void> {
   await orDeath(process, async () => {
     await process.monitor.open();
     await process.monitor.execute(LOAD_ALL_TYPES.execute, LOAD_ALL_TYPES.arguments);
   });
-  process.confined.gate?.lock();
+  await lock(process);
 }
 
 async function attach(process: MachineProcess): Promise<void> {

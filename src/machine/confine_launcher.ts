@@ -2,15 +2,9 @@ import { SandboxError } from "../errors/index.js";
 import { confineSelf, type Difference, readLauncher } from "../sandbox/index.js";
 import type { RunningMachine } from "./running_machine.js";
 
-/** Whether its supervisor may be asked to start a device's process, for which it needs what a launch needs. */
-export function addsDevices(machine: RunningMachine): boolean {
-  return machine.plan.machine.hotPlugSlots !== undefined;
-}
-
 /**
  * Gives up, for good and in every thread of this process, what supervising the machine does not need, and reads back that it is
- * so. For a process that does nothing else: `launch` as a library leaves its caller alone. What was not taken away by now
- * is lost too, such as adding a device. Throws SandboxError "launcher-unconfined"; the process must then end, and with it
+ * so. For a process that does nothing else: `launch` as a library leaves its caller alone. Throws SandboxError "launcher-unconfined"; the process must then end, and with it
  * the machine.
  */
 export function confineLauncher(machine: RunningMachine): void {

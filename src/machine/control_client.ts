@@ -4,6 +4,7 @@ import { createConnection, type Socket } from "node:net";
 import { MachineError } from "../errors/index.js";
 import type { KnownRun } from "../state/index.js";
 import {
+  type AdditionTurn,
   ANSWER_BYTES_MAX,
   CONTROL_NAME,
   type ControlAnswer,
@@ -16,8 +17,10 @@ import { readLines } from "./line_reader.js";
 import { parseMessage } from "./qmp_message.js";
 
 export interface ControlOptions {
-  /** Longest wait for the answer, in ms; null: as long as the VM lives. Default 30000. */
+  /** Longest wait for the answer, in ms, the caller's own turns not counted; null: as long as the VM lives. Default 30000. */
   readonly deadlineMs?: number | null;
+  /** Does what the supervisor asks of the caller meanwhile. One that throws ends the request with its error. */
+  readonly onTurn?: (turn: AdditionTurn) => Promise<void>;
   /** Gets what happens, where the request follows the VM. */
   readonly onItem?: (item: FeedItem) => void;
   /** Aborted: the connection is closed and the answer is null. */
@@ -38,48 +41,83 @@ export async function askSupervisor(run: KnownRun, request: ControlRequest, opti
   try {
     // Socket paths have at most 107 bytes (unix(7)), state directories may have more.
     const socket = createConnection({ path: `/proc/self/fd/${directory.fd}/${CONTROL_NAME}` });
-    return await exchange(vm, { socket, request, options });
+    return await new Exchange(vm, socket, options).ask(request);
   } finally {
     await directory.close();
   }
 }
 
-interface Exchange {
-  readonly socket: Socket;
-  readonly request: ControlRequest;
-  readonly options: ControlOptions;
-}
+/** One request under way. */
+class Exchange {
+  readonly #vm: string;
+  readonly #socket: Socket;
+  readonly #options: ControlOptions;
+  readonly #result: Promise<unknown>;
+  #resolve: (result: unknown) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+  #timer: NodeJS.Timeout | undefined;
+  /** Why a turn of the caller's was not done: what it is told in the end, whatever the supervisor says then. */
+  #failure: { readonly error: unknown } | undefined;
 
-function exchange(vm: string, { socket, request, options }: Exchange): Promise<unknown> {
-  const { deadlineMs = ANSWER_DEADLINE_MS, onItem, signal } = options;
-  return new Promise((resolve, reject) => {
-    const fail = (code: string, answer: string): void => reject(supervisorError(code, vm, answer));
-    const timer =
-      deadlineMs === null
-        ? undefined
-        : setTimeout(() => {
-            fail("supervisor-silent", `it did not answer within ${deadlineMs} ms`);
-            socket.destroy();
-          }, deadlineMs);
-    signal?.addEventListener("abort", () => {
-      resolve(null);
+  constructor(vm: string, socket: Socket, options: ControlOptions) {
+    this.#vm = vm;
+    this.#socket = socket;
+    this.#options = options;
+    this.#result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  ask(request: ControlRequest): Promise<unknown> {
+    const socket = this.#socket;
+    this.#options.signal?.addEventListener("abort", () => {
+      this.#resolve(null);
       socket.destroy();
     });
-    socket.on("connect", () => socket.write(`${JSON.stringify(request)}\n`));
-    socket.on("error", (cause) => reject(unreachable(vm, cause.message, cause)));
+    socket.on("connect", () => this.#send(request));
+    socket.on("error", (cause) => this.#fail(unreachable(this.#vm, cause.message, cause)));
     socket.on("close", () => {
-      clearTimeout(timer);
-      fail("supervisor-gone", "it went away without an answer");
+      clearTimeout(this.#timer);
+      this.#fail(supervisorError("supervisor-gone", this.#vm, "it went away without an answer"));
     });
-    const onFlood = (): void => void socket.destroy();
-    readLines(socket, { bytesMax: ANSWER_BYTES_MAX, onFlood }, (line) => {
-      const answer = parseMessage(line) as ControlAnswer | string;
-      if (typeof answer === "string") fail("supervisor-garbled", answer);
-      else if ("item" in answer) onItem?.(decodeItem(answer.item));
-      else if ("failure" in answer) reject(decodeFailure(answer.failure));
-      else resolve(answer.result);
-    });
-  });
+    readLines(socket, { bytesMax: ANSWER_BYTES_MAX, onFlood: () => void socket.destroy() }, (line) => this.#hear(line));
+    return this.#result;
+  }
+
+  /** And waits for what comes of it. */
+  #send(message: ControlRequest | { readonly done: boolean }): void {
+    this.#socket.write(`${JSON.stringify(message)}\n`);
+    const { deadlineMs = ANSWER_DEADLINE_MS } = this.#options;
+    if (deadlineMs === null) return;
+    this.#timer = setTimeout(() => {
+      this.#fail(supervisorError("supervisor-silent", this.#vm, `it did not answer within ${deadlineMs} ms`));
+      this.#socket.destroy();
+    }, deadlineMs);
+  }
+
+  #hear(line: string): void {
+    const answer = parseMessage(line) as ControlAnswer | string;
+    if (typeof answer === "string") this.#fail(supervisorError("supervisor-garbled", this.#vm, answer));
+    else if ("item" in answer) this.#options.onItem?.(decodeItem(answer.item));
+    else if ("turn" in answer) void this.#take(answer.turn);
+    else if ("failure" in answer) this.#fail(decodeFailure(answer.failure));
+    else this.#resolve(answer.result);
+  }
+
+  async #take(turn: AdditionTurn): Promise<void> {
+    clearTimeout(this.#timer);
+    try {
+      await this.#options.onTurn?.(turn);
+    } catch (error) {
+      this.#failure = { error };
+    }
+    this.#send({ done: this.#failure === undefined });
+  }
+
+  #fail(error: unknown): void {
+    this.#reject(this.#failure === undefined ? error : this.#failure.error);
+  }
 }
 
 function supervisorError(code: string, vm: string, answer: string, cause?: unknown): MachineError {

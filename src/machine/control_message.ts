@@ -1,10 +1,12 @@
 import { BulkheadError, EXIT, RemoteError } from "../errors/index.js";
+import type { HostConfig, SpecSource } from "../spec/index.js";
 import type { FeedItem } from "./feed.js";
 import { parseMessage } from "./qmp_message.js";
+import type { PlanningContext } from "./supervision.js";
 
-/** The control socket in a VM's run directory: JSON lines, one request for each connection. */
+/** The control socket in a VM's run directory: JSON lines, one request for each connection and what follows from it. */
 export const CONTROL_NAME = "control";
-/** Longest request, in bytes: the entry of a device, or a monitor command with its arguments. */
+/** Longest request, in bytes: a monitor command with its arguments. */
 export const REQUEST_BYTES_MAX = 64 * 1024;
 /** Longest line of an answer, in bytes: a monitor's largest reply and what is around it. */
 export const ANSWER_BYTES_MAX = 2 * 1024 * 1024;
@@ -13,12 +15,30 @@ export const ANSWER_BYTES_MAX = 2 * 1024 * 1024;
 export type ControlRequest =
   | { readonly request: "stop"; readonly now: boolean }
   | { readonly request: "qmp"; readonly process: string; readonly command: string; readonly arguments: Record<string, unknown> }
-  | { readonly request: "device-add"; readonly text: string; readonly file: string; readonly directory: string }
+  | { readonly request: "device-add"; readonly id: string }
   | { readonly request: "device-remove"; readonly id: string; readonly waitMs: number }
   | { readonly request: "follow" };
 
-/** What it answers: any number of items where it is followed, then the result or the failure, which is last. */
-export type ControlAnswer = { readonly item: WireItem } | { readonly result: unknown } | { readonly failure: WireFailure };
+/**
+ * What it answers: any number of items where it is followed, the turns of whoever adds a device, each of which is answered by a
+ * line `{"done": true}`, or false; then the result or the failure, which is last.
+ */
+export type ControlAnswer =
+  | { readonly item: WireItem }
+  | { readonly turn: AdditionTurn }
+  | { readonly result: unknown }
+  | { readonly failure: WireFailure };
+
+/** What whoever adds a device does in turn: starts its process and hands it over under `token`, locks it down, verifies the VM. */
+export type AdditionTurn =
+  | { readonly step: "start"; readonly token: string; readonly planning: WirePlanning }
+  | { readonly step: "lock" }
+  | { readonly step: "verify" };
+
+/** By what a supervisor plans, which holds for its VM whatever the host file says by now. */
+export interface WirePlanning extends Pick<PlanningContext, "policyFolder" | "qemu"> {
+  readonly hostConfig: Omit<HostConfig, "source"> & { readonly source: Pick<SpecSource, "file" | "directory"> | null };
+}
 
 /** A FeedItem as JSON carries it. */
 export type WireItem = { readonly kind: "console"; readonly base64: string } | Exclude<FeedItem, { readonly kind: "console" }>;
@@ -59,9 +79,8 @@ export function parseRequest(line: string): ControlRequest | string {
   const { request } = message;
   if (request === "follow") return { request };
   if (request === "stop" && typeof message["now"] === "boolean") return { request, now: message["now"] };
-  const { text, file, directory, id, waitMs } = message;
-  if (request === "device-add" && typeof text === "string" && typeof file === "string" && typeof directory === "string")
-    return { request, text, file, directory };
+  const { id, waitMs } = message;
+  if (request === "device-add" && typeof id === "string") return { request, id };
   if (request === "device-remove" && typeof id === "string" && Number.isSafeInteger(waitMs))
     return { request, id, waitMs: waitMs as number };
   const { process, command, arguments: args } = message;

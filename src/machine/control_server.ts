@@ -2,7 +2,6 @@ import { rmSync } from "node:fs";
 import { Server, type Socket } from "node:net";
 import { MachineError, SpecError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
-import { parseDeviceText } from "../spec/index.js";
 import { logEvent, watchEvents } from "../state/index.js";
 import {
   CONTROL_NAME,
@@ -13,11 +12,13 @@ import {
   parseRequest,
   REQUEST_BYTES_MAX,
 } from "./control_message.js";
+import { Handover } from "./handover.js";
 import { HotPlug } from "./hot_plug.js";
-import { inDirectory } from "./keeper.js";
 import { readLines } from "./line_reader.js";
 import { requirePermitted } from "./qmp_permission.js";
+import { inDirectory } from "./run_socket.js";
 import type { Supervision } from "./supervision.js";
+import { Talk } from "./talk.js";
 
 /** Connections at one time; an operator's commands and a handful of followers. */
 const CONNECTIONS_MAX = 32;
@@ -36,9 +37,10 @@ export function openControl(supervision: Supervision): void {
     if (event.vm === machine.plan.vm) supervision.feed.publish({ kind: "event", event: { ...event } });
   });
   rmSync(`${run.directory}/${CONTROL_NAME}`, { force: true });
-  const fd = inDirectory(run.directory, (path) => addon.listenLocal({ path, packets: false }), CONTROL_NAME);
+  const fd = inDirectory(run.directory, CONTROL_NAME, (path) => addon.listenLocal({ path, packets: false }));
+  const handover = new Handover(run.directory);
   // By fd: a server that knows a path removes it when it closes, whoever's it is by then.
-  const service = { supervision, hotPlug: new HotPlug(supervision) };
+  const service = { supervision, hotPlug: new HotPlug(supervision, handover) };
   const server = new Server((socket) => accept(service, socket));
   server.maxConnections = CONNECTIONS_MAX;
   server.on("error", () => {});
@@ -48,6 +50,7 @@ export function openControl(supervision: Supervision): void {
   void machine.ended.then(() => {
     unwatch();
     server.close();
+    handover.close();
   });
 }
 
@@ -80,23 +83,28 @@ function accept(service: Service, socket: Socket): void {
     return;
   }
   const deadline = setTimeout(() => socket.destroy(), REQUEST_DEADLINE_MS);
+  const send = (message: ControlAnswer): void => void socket.write(`${JSON.stringify(message)}\n`);
+  const talk = new Talk(send);
   let asked = false;
   readLines(socket, { bytesMax: REQUEST_BYTES_MAX, onFlood: () => socket.destroy() }, (line) => {
     clearTimeout(deadline);
-    // One request for each connection.
-    if (asked) return void socket.destroy();
+    // One request for each connection, and what the supervisor asks for in return.
+    if (asked) return talk.hear(line) ? undefined : void socket.destroy();
     asked = true;
-    void answer(service, socket, line);
+    void answer(service, { socket, send, talk }, line);
   });
-  socket.on("close", () => clearTimeout(deadline));
+  socket.on("close", () => {
+    clearTimeout(deadline);
+    talk.leave();
+  });
 }
 
-async function answer(service: Service, socket: Socket, line: string): Promise<void> {
-  const send = (message: ControlAnswer): void => void socket.write(`${JSON.stringify(message)}\n`);
+async function answer(service: Service, connection: Connection, line: string): Promise<void> {
+  const { socket, send } = connection;
   const request = parseRequest(line);
   try {
     if (typeof request === "string") throw garbled(service.supervision.machine.plan.vm, request);
-    send({ result: (await serve(service, request, { socket, send })) ?? null });
+    send({ result: (await serve(service, request, connection)) ?? null });
   } catch (error) {
     // Whatever it is, it ends this request, not the VM's supervisor.
     send({ failure: encodeFailure(error) });
@@ -107,6 +115,7 @@ async function answer(service: Service, socket: Socket, line: string): Promise<v
 interface Connection {
   readonly socket: Socket;
   readonly send: (message: ControlAnswer) => void;
+  readonly talk: Talk;
 }
 
 async function serve({ supervision, hotPlug }: Service, request: ControlRequest, connection: Connection): Promise<unknown> {
@@ -116,7 +125,7 @@ async function serve({ supervision, hotPlug }: Service, request: ControlRequest,
     case "qmp":
       return runMonitorCommand(supervision, request);
     case "device-add":
-      return hotPlug.add(parseDeviceText(request.text, { file: request.file, directory: request.directory }));
+      return hotPlug.add(request.id, connection.talk);
     case "device-remove":
       return hotPlug.remove(request.id, request.waitMs);
     case "follow":

@@ -2,9 +2,10 @@ import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { basename } from "node:path";
 import type { ExitStatus } from "../kernel/index.js";
 import type { ProcessPlan } from "../plan/index.js";
-import type { CallGate } from "../sandbox/index.js";
-import { describeExit } from "./ending.js";
+import type { CallGate, RefusedCall } from "../sandbox/index.js";
+import { describeExit, isUnknown } from "./ending.js";
 import type { KernelLog, RecordedFault } from "./kernel_log.js";
+import { logTimeOfStart } from "./kernel_log_time.js";
 import { wordCall } from "./refused_call.js";
 
 /** Why a process died, as far as anything tells. */
@@ -15,6 +16,8 @@ export interface DeathCause {
   readonly intrusion: boolean;
   /** Name of the refused call; null for another death, or when neither the audit log nor the kernel's log names it. */
   readonly syscall: string | null;
+  /** How it ended, as far as is known. */
+  readonly status: ExitStatus;
   /** The event log has this call already, from when it was refused. */
   readonly isLogged?: boolean;
 }
@@ -28,36 +31,56 @@ const SIGSYS = 31;
 const RECORD_DEADLINE_MS = 250;
 const RECORD_POLL_MS = 5;
 
+/** A process that died, as its death is explained. */
+export interface DeadProcess {
+  readonly pid: number;
+  readonly plan: Pick<ProcessPlan, "cgroup" | "root">;
+  /** As ConfinedProcess has it. */
+  readonly startTime?: string;
+  /** Likewise. */
+  readonly gate?: Pick<CallGate, "fatal"> | null;
+}
+
+/**
+ * How a process ended that is not our child, where the kernel does not say: the logs name the process that a filter killed, and
+ * the one that faulted, where a record can be its own, and its group counts kills for lack of memory. Any other end stays unknown.
+ */
+async function inferStatus(process: DeadProcess, status: ExitStatus, kernelLog: KernelLog): Promise<ExitStatus> {
+  if (!isUnknown(status)) return status;
+  const { pid, startTime } = process;
+  const sinceUs = startTime === undefined ? 0 : logTimeOfStart(startTime);
+  const refused = await awaitRecord(() => kernelLog.refusedCall(pid, sinceUs));
+  if (refused !== null) return { exitCode: null, signal: SIGSYS };
+  if (kernelLog.fault(pid, sinceUs) !== null) return { exitCode: null, signal: SIGSEGV };
+  return wasOutOfMemory(process.plan) ? { exitCode: null, signal: SIGKILL } : status;
+}
+
 /** Asks the kernel's logs and the process's cgroup. Call it before the cgroup is removed. Never throws. */
-export async function explainDeath(
-  process: {
-    readonly pid: number;
-    readonly plan: Pick<ProcessPlan, "cgroup" | "root">;
-    readonly gate?: Pick<CallGate, "fatal"> | null;
-  },
-  status: ExitStatus,
-  kernelLog: KernelLog,
-): Promise<DeathCause> {
+export async function explainDeath(process: DeadProcess, told: ExitStatus, kernelLog: KernelLog): Promise<DeathCause> {
   const { pid, plan } = process;
   // What its gate has to say of a death was sent before the death, and comes by the same loop.
   await new Promise((resolve) => setImmediate(resolve));
   const fatal = process.gate?.fatal ?? null;
-  if (fatal !== null) {
-    const { syscall, words } = await wordCall(fatal);
-    return {
-      words: `a call that it may not make any more, and was ended for: ${words}`,
-      intrusion: true,
-      syscall,
-      isLogged: true,
-    };
-  }
+  if (fatal !== null) return { ...(await explainFatalCall(fatal)), status: told };
+  const status = await inferStatus(process, told, kernelLog);
+  return { ...(await explainStatus({ pid, plan }, status, kernelLog)), status };
+}
+
+type Explanation = Omit<DeathCause, "status">;
+
+async function explainFatalCall(fatal: RefusedCall): Promise<Explanation> {
+  const { syscall, words } = await wordCall(fatal);
+  return { words: `a call that it may not make any more, and was ended for: ${words}`, intrusion: true, syscall, isLogged: true };
+}
+
+async function explainStatus({ pid, plan }: DeadProcess, status: ExitStatus, kernelLog: KernelLog): Promise<Explanation> {
   if (status.signal === SIGSYS) return explainRefusal(pid, status, kernelLog);
   if (status.signal === SIGSEGV) return harmless(explainFault(plan, kernelLog.fault(pid)));
   if (status.signal === SIGKILL) return harmless(explainKill(plan));
   return harmless(describeExit(status));
 }
 
-function harmless(words: string): DeathCause {
+function harmless(words: string): Explanation {
   return { words, intrusion: false, syscall: null };
 }
 
@@ -67,19 +90,22 @@ function harmless(words: string): DeathCause {
  */
 const CALL_OF_ABORT = "tgkill";
 
-async function explainRefusal(pid: number, status: ExitStatus, kernelLog: KernelLog): Promise<DeathCause> {
-  const deadline = Date.now() + RECORD_DEADLINE_MS;
-  let call = kernelLog.refusedCall(pid);
-  while (call === null && Date.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, RECORD_POLL_MS));
-    call = kernelLog.refusedCall(pid);
-  }
+async function explainRefusal(pid: number, status: ExitStatus, kernelLog: KernelLog): Promise<Explanation> {
+  const call = await awaitRecord(() => kernelLog.refusedCall(pid));
   if (call === null) return { words: `${describeExit(status)}; no audit record names it`, intrusion: true, syscall: null };
   // Loaded here: a launch that reads its policies from the cache needs no table of syscalls.
   const { syscallName } = await import("../seccomp/index.js");
   const syscall = syscallName(call) ?? String(call);
   if (syscall === CALL_OF_ABORT) return { words: "abort(), whose tgkill its seccomp filter refused", intrusion: false, syscall };
   return { words: `SIGSYS: its seccomp filter refused ${syscall}`, intrusion: true, syscall };
+}
+
+async function awaitRecord(read: () => number | null): Promise<number | null> {
+  const deadline = Date.now() + RECORD_DEADLINE_MS;
+  for (let found = read(); ; found = read()) {
+    if (found !== null || Date.now() >= deadline) return found;
+    await new Promise((resolve) => setTimeout(resolve, RECORD_POLL_MS));
+  }
 }
 
 /**
@@ -114,15 +140,18 @@ function isHalt(plan: Pick<ProcessPlan, "root">, { what, file, offset }: Recorde
   }
 }
 
-/** A fresh cgroup has counted no OOM kill before: memory.events of Documentation/admin-guide/cgroup-v2.rst. */
 function explainKill(plan: Pick<ProcessPlan, "cgroup">): string {
-  if (plan.cgroup === null) return "SIGKILL";
+  if (!wasOutOfMemory(plan)) return "SIGKILL";
+  const limitBytes = plan.cgroup?.files["memory.max"];
+  return `SIGKILL: it was out of memory${limitBytes === undefined ? "" : ` (its cgroup has memory.max ${limitBytes})`}`;
+}
+
+/** A fresh cgroup has counted no OOM kill before: memory.events of Documentation/admin-guide/cgroup-v2.rst. */
+function wasOutOfMemory({ cgroup }: Pick<ProcessPlan, "cgroup">): boolean {
+  if (cgroup === null) return false;
   try {
-    const events = readFileSync(`${plan.cgroup.path}/memory.events`, "utf8");
-    if (!/^oom_kill [1-9]/m.test(events)) return "SIGKILL";
-    const limitBytes = plan.cgroup.files["memory.max"];
-    return `SIGKILL: it was out of memory${limitBytes === undefined ? "" : ` (its cgroup has memory.max ${limitBytes})`}`;
+    return /^oom_kill [1-9]/m.test(readFileSync(`${cgroup.path}/memory.events`, "utf8"));
   } catch {
-    return "SIGKILL"; // No memory controller here.
+    return false; // No memory controller here.
   }
 }

@@ -37,6 +37,11 @@ const SIGNALS: Readonly<Record<number, string>> = {
 };
 const SIGSYS = 31;
 
+/** Whether nothing tells how it ended: a process that another launcher started, which nothing speaks against. */
+export function isUnknown({ exitCode, signal }: ExitStatus): boolean {
+  return exitCode === null && signal === null;
+}
+
 /** `exit status 1`, `SIGSYS (a call that its seccomp filter refuses)`. */
 export function describeExit(status: ExitStatus): string {
   if (status.exitCode !== null) return `exit status ${status.exitCode}`;
@@ -53,19 +58,19 @@ export function endingOfDeath(
   const words = facts.lastWords === "" ? "" : `; its last words: ${facts.lastWords}`;
   const detail = `process "${process}" died of ${facts.cause.words}${words}`;
   if (facts.cause.intrusion) return { reason: "intrusion", process, detail, exitCode: EXIT.intrusion };
-  if (role === "device") return { reason: "device-died", process, detail, exitCode: EXIT.deviceDied };
-  return { reason: "vmm-died", process, detail, exitCode: EXIT.hostCannot };
+  if (role === "device") return { reason: "device-died", process, detail, exitCode: EXIT.processDied };
+  return { reason: "vmm-died", process, detail, exitCode: EXIT.processDied };
 }
 
-/** The end by a watchdog whose action is `stop`: a device's, as far as exit codes go. */
+/** The end by a watchdog whose action is `stop`: as a death, as far as exit codes go. */
 export function endingOfExpiry(process: string): Ending {
   const detail = `the watchdog "${process}" expired: the guest did not reset it in time`;
-  return { reason: "watchdog", process, detail, exitCode: EXIT.deviceDied };
+  return { reason: "watchdog", process, detail, exitCode: EXIT.processDied };
 }
 
 /** The end that a process brings about which was killed because it made no progress. */
 export function endingOfHang(process: string, role: "device" | "vmm", hang: { silentMs: number; detail: string }): Ending {
   const detail = `process "${process}" made no progress for ${hang.silentMs} ms and was killed: it ${hang.detail}`;
-  if (role === "device") return { reason: "device-hung", process, detail, exitCode: EXIT.deviceDied };
-  return { reason: "vmm-hung", process, detail, exitCode: EXIT.hostCannot };
+  if (role === "device") return { reason: "device-hung", process, detail, exitCode: EXIT.processDied };
+  return { reason: "vmm-hung", process, detail, exitCode: EXIT.processDied };
 }

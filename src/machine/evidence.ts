@@ -1,6 +1,6 @@
 import { StateError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
-import type { LauncherPlan, LaunchPlan, ProcessPlan } from "../plan/index.js";
+import type { LauncherPlan, LaunchPlan } from "../plan/index.js";
 import type { StartedProcess } from "../sandbox/index.js";
 import type { VmSpec } from "../spec/index.js";
 import {
@@ -53,13 +53,10 @@ export function keepEvidence(
 export interface EvidenceChange {
   readonly plan: LaunchPlan;
   readonly spec: RecordedSpec;
-  /** A process that was added: its role's files. */
-  readonly process?: ProcessPlan;
-  readonly inventory?: ProgramInventory;
+  /** Files of the role of a process that was added, by role. */
+  readonly inventories?: Evidence["inventories"];
   /** `dev:ino` of fds that were added, by process and fd number. */
   readonly inodes?: Evidence["inodes"];
-  /** Fds of processes that were added. */
-  readonly held?: ReadonlyMap<string, ProcessFds>;
 }
 
 /** Brings what a launch left up to date. */
@@ -67,17 +64,16 @@ export function changeEvidence(run: OwnedRun, change: EvidenceChange): void {
   const path = `${run.directory}/${EVIDENCE_NAME}`;
   const evidence = readJson(path) as Evidence | null;
   if (evidence === null) throw new Error(`${path} is missing`);
-  const inodes: Record<string, Readonly<Record<string, string>>> = { ...evidence.inodes, ...inodesOf(change.held ?? new Map()) };
+  const inodes: Record<string, Readonly<Record<string, string>>> = { ...evidence.inodes };
   for (const [id, added] of Object.entries(change.inodes ?? {})) inodes[id] = { ...inodes[id], ...added };
-  const { process, inventory } = change;
-  const more = process === undefined || inventory === undefined ? {} : { [process.role]: inventory };
-  const inventories = { ...evidence.inventories, ...more };
+  const inventories = { ...evidence.inventories, ...change.inventories };
   // Of a process that is gone nothing stays: it holds no file any more.
   const present = Object.entries(inodes).filter(([id]) => change.plan.processes.some((planned) => planned.id === id));
   writeJson(path, { plan: change.plan, spec: change.spec, inodes: Object.fromEntries(present), inventories } satisfies Evidence);
 }
 
-function inodesOf(manifests: ReadonlyMap<string, ProcessFds>): Record<string, Record<string, string>> {
+/** `dev:ino` of each manifest fd, by process and fd number. */
+export function inodesOf(manifests: ReadonlyMap<string, ProcessFds>): Record<string, Record<string, string>> {
   const entries = [...manifests].map(([id, fds]) => [
     id,
     Object.fromEntries(fds.held.map((held) => [String(held.plan.fd), held.inode])),

@@ -1,22 +1,26 @@
 import { MachineError, SpecError } from "../errors/index.js";
-import type { ProcessPlan, VmCgroupPlan } from "../plan/index.js";
+import { type ProcessPlan, planWithoutDevice, type VmCgroupPlan } from "../plan/index.js";
 import { removeCgroup, setCgroupLimits } from "../sandbox/index.js";
-import { type AddedDevice, VMM_ID } from "../spec/index.js";
+import { VMM_ID } from "../spec/index.js";
 import { logEvent, releaseUids } from "../state/index.js";
+import type { AdditionReport } from "./addition_facts.js";
 import { changeEvidence } from "./evidence.js";
-import { Addition, type AdditionReport, endProcess } from "./hot_plug_addition.js";
+import type { Handover } from "./handover.js";
+import { Addition, endProcess } from "./hot_plug_addition.js";
 import type { MachineProcess } from "./machine_process.js";
-import { planRemoval } from "./prepare_device.js";
 import type { QmpClient } from "./qmp_client.js";
 import type { Supervision } from "./supervision.js";
+import type { Talk } from "./talk.js";
 
 /** Adds devices to a running VM and takes them away again, one at a time. */
 export class HotPlug {
   readonly #supervision: Supervision;
+  readonly #handover: Handover;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(supervision: Supervision) {
+  constructor(supervision: Supervision, handover: Handover) {
     this.#supervision = supervision;
+    this.#handover = handover;
     this.#vmm.onEvent(({ event, data }) => {
       const id = data["device"];
       // Asked for by us, or the guest's own doing: it may power a slot off at any time.
@@ -25,14 +29,14 @@ export class HotPlug {
   }
 
   /**
-   * Starts a device process, confined and verified as at launch, and joins it to the VMM. A failure at any step leaves the VM
-   * as it was.
+   * Takes over a device process that the other side of the talk starts, confined and verified as at launch, and joins it to the
+   * VMM. A failure at any step, on either side, leaves the VM as it was.
    */
-  add(added: AddedDevice): Promise<AdditionReport> {
+  add(id: string, talk: Talk): Promise<AdditionReport> {
     return this.#inTurn(async () => {
-      const addition = new Addition(this.#supervision);
+      const addition = new Addition(this.#supervision, this.#handover);
       try {
-        return await addition.execute(added);
+        return await addition.execute(id, talk);
       } catch (error) {
         await addition.undo();
         throw error;
@@ -102,7 +106,7 @@ export class HotPlug {
   /** The VMM has closed the channel: the process ends by itself, and then nothing of it is left. */
   async #forget(id: string, process: MachineProcess | undefined): Promise<void> {
     const { machine, run, planning, processes } = this.#supervision;
-    const plan = await planRemoval(this.#supervision, id);
+    const plan = planWithoutDevice(machine.plan, id);
     const leaving = machine.plan.processes.find((one) => one.id === id);
     if (process !== undefined) await endProcess(process);
     processes.delete(id);

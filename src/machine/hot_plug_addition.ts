@@ -1,160 +1,152 @@
-import { SandboxError } from "../errors/index.js";
-import { requireHotPlugSlot } from "../plan/index.js";
-import { joinSession, prepareRoot, removeCgroup, type StartedProcess, setCgroupLimits, verifyMachine } from "../sandbox/index.js";
-import { type AddedDevice, VMM_ID } from "../spec/index.js";
-import { findRun, logEvent, releaseUids } from "../state/index.js";
+import { randomUUID } from "node:crypto";
+import { closeSync } from "node:fs";
+import { type ProcessPlan, requireHotPlugSlot } from "../plan/index.js";
+import { CallGate, watchProcess } from "../sandbox/index.js";
+import { VMM_ID } from "../spec/index.js";
+import { logEvent } from "../state/index.js";
+import { type AdditionFacts, type AdditionReport, takeAdditionFacts } from "./addition_facts.js";
 import { attachAll, lockDevices } from "./attach.js";
-import { MachineFds, type ProcessFds } from "./channels.js";
-import { changeEvidence, readEvidence } from "./evidence.js";
-import { holdListeners, keptFds } from "./keeper.js";
+import { changeEvidence } from "./evidence.js";
+import type { Handover } from "./handover.js";
+import { holdListeners } from "./keeper.js";
 import type { MachineProcess } from "./machine_process.js";
-import { type PreparedDevice, prepareDevice } from "./prepare_device.js";
-import { startMachineProcess } from "./start_machine_process.js";
+import { ProcessLog } from "./process_log.js";
+import { QmpClient } from "./qmp_client.js";
+import { logRefusals } from "./refused_call.js";
+import { removeStrays } from "./strays.js";
 import type { Supervision } from "./supervision.js";
-
-/**
- * Readings of a VM whose guest runs, and the pause between two, in ms. QEMU's workers come and go meanwhile, and one that is
- * just ending has given up its fd table: seen as a difference that the next reading does not have.
- */
-const READINGS_MAX = 4;
-const READING_PAUSE_MS = 50;
+import type { Talk } from "./talk.js";
 
 /** How long a device process may take to end once the VMM has closed its channel, in ms. */
 const FOLLOW_GRACE_MS = 1000;
 
-/** What whoever asked for a device is told. */
-export interface AdditionReport {
-  readonly id: string;
-  readonly pid: number;
-  /** What a person should know of the device; null for most. */
-  readonly warning: string | null;
-}
-
-/** One device that is being added; each thing that it makes is undone in reverse when a later one fails. */
+/**
+ * The supervisor's part of adding a device, for which it needs no privilege: `bulkhead device add` starts the process, and hands it
+ * over. Whatever was made is undone when a later step fails, or when the other side dies.
+ */
 export class Addition {
   readonly #supervision: Supervision;
-  readonly #undo: (() => Promise<void> | void)[] = [];
+  readonly #handover: Handover;
+  #handed = new Map<string, number>();
+  #process: MachineProcess | undefined;
+  #handedPidfd = -1;
 
-  constructor(supervision: Supervision) {
+  constructor(supervision: Supervision, handover: Handover) {
     this.#supervision = supervision;
+    this.#handover = handover;
   }
 
-  async undo(): Promise<void> {
-    for (const step of this.#undo.reverse()) await step();
-  }
-
-  async execute(added: AddedDevice): Promise<AdditionReport> {
-    const { run, machine, keeper, kernelLog, planning, processes } = this.#supervision;
-    const { id } = added.device;
+  async execute(id: string, talk: Talk): Promise<AdditionReport> {
+    const { run, machine, kernelLog } = this.#supervision;
     requireHotPlugSlot(machine.plan, id);
-    const prepared = await prepareDevice(this.#supervision, added, (uid) => {
-      run.update({ uids: [...run.record.uids, uid] });
-      this.#undo.push(() => this.#releaseUid(uid));
-    });
-    const made = new MachineFds(prepared.images);
-    this.#undo.push(() => made.close());
-    const fds = made.make(prepared.process);
-    await prepareRoot(planning.directories.cache, prepared.inventory);
-    this.#widenLimits(prepared);
-    const process = await this.#start(prepared, fds, made);
-    for (const kept of keptFds(new Map([[id, fds]]))) keeper.hold(kept);
+    const token = randomUUID();
+    await talk.ask({ step: "start", token, planning: planningOf(this.#supervision) });
+    this.#handed = this.#handover.take(token);
+    const facts = takeAdditionFacts(run.directory);
+    const plan = facts.plan.processes.find((process) => process.id === id);
+    if (plan === undefined) throw new Error(`the plan that was handed over has no ${id}`);
+    const process = this.#takeOver(facts, plan);
     const starting = { devices: [process], vmm: null };
-    await lockDevices(starting, kernelLog);
+    // Its gate is with whoever started it until it is verified.
+    await lockDevices(starting, kernelLog, () => talk.ask({ step: "lock" }));
     await attachAll(starting, kernelLog);
-    await this.#verify(prepared, process, fds);
-    holdListeners(keeper, [process]);
-    const channel = made.channelEnd(id, "vmm");
-    await this.#join(prepared, channel.fd);
-    made.close();
-    // Nothing below fails but for a full disk; the device is part of the VM now.
-    // Paths of the VM file start from its own directory, whatever that of the device file was.
-    const spec = { ...prepared.spec, source: this.#supervision.spec.source };
-    this.#supervision.spec = spec;
-    processes.set(id, process);
-    machine.replacePlan(prepared.plan);
-    machine.watch(process);
-    const channels = { [VMM_ID]: { [String(lastFdOf(prepared))]: channel.inode } };
-    changeEvidence(run, { ...prepared, spec, inodes: channels, held: new Map([[id, fds]]) });
-    const detail = `device "${id}" is part of the VM`;
-    logEvent(planning.directories, { event: "device-added", vm: machine.plan.vm, process: id, detail });
-    return { id, pid: process.confined.pid, warning: prepared.process.warning ?? null };
+    await talk.ask({ step: "verify" });
+    this.#takeGate(process);
+    await this.#join(facts, id);
+    this.#keep(facts, process);
+    return { id, pid: process.confined.pid, warning: plan.warning ?? null };
   }
 
-  #releaseUid(uid: number): void {
-    const { run, planning } = this.#supervision;
-    releaseUids(planning.directories, [uid]);
-    run.update({ uids: run.record.uids.filter((one) => one !== uid) });
+  /** The VM as it was. */
+  async undo(): Promise<void> {
+    const { machine, run, planning } = this.#supervision;
+    if (this.#process !== undefined) await endProcess(this.#process);
+    this.#closeHanded();
+    await removeStrays(machine.plan, run, planning.directories);
   }
 
-  #widenLimits(prepared: PreparedDevice): void {
-    const before = this.#supervision.machine.plan.cgroup;
-    if (prepared.plan.cgroup === null || before === null) return;
-    setCgroupLimits(prepared.plan.cgroup);
-    this.#undo.push(async () => {
-      if (prepared.process.cgroup !== null) await removeCgroup(prepared.process.cgroup.path);
-      setCgroupLimits(before);
-    });
-  }
-
-  async #start(prepared: PreparedDevice, fds: ProcessFds, made: MachineFds): Promise<MachineProcess> {
-    const { run, feed, onLogLine, machine, planning } = this.#supervision;
-    const { process: plan, filter } = prepared;
-    const session = joinSession(machine.plan, machine.pids.get(VMM_ID) ?? 0);
-    const owner = { run, directories: planning.directories, made, feed, onLogLine };
-    const starting = startMachineProcess(owner, fds, { plan, filter, bootFiles: [], session });
-    const process = await starting.finally(() => session.close());
-    this.#undo.push(async () => {
-      await endProcess(process);
-      run.update({ processes: run.record.processes.filter(({ id }) => id !== plan.id) });
-    });
+  #takeOver(facts: AdditionFacts, plan: ProcessPlan): MachineProcess {
+    const { run, keeper, feed, onLogLine } = this.#supervision;
+    const { pid, session, startTime, id } = facts.process;
+    run.update({ processes: [...run.record.processes, facts.process], uids: [...run.record.uids, plan.uid] });
+    const [monitor, log] = [this.#take("monitor"), this.#take("log")];
+    keeper.hold({ name: `${id}/monitor`, unsupervised: "leave", fd: monitor });
+    keeper.hold({ name: `${id}/log`, unsupervised: "drain", fd: log });
+    const show = (line: string): void => {
+      onLogLine(id, line);
+      feed.publish({ kind: "log", process: id, line });
+    };
+    const channelFd = plan.fds.find(({ source }) => source.from === "channel")?.fd;
+    const process: MachineProcess = {
+      // It is the child of whoever started it.
+      confined: { ...watchProcess(plan, { pid, session, pidfd: this.#pidfd(), gate: new CallGate(plan) }), startTime },
+      monitor: new QmpClient(monitor, id),
+      log: new ProcessLog(log, show),
+      channelInode: Number(facts.inodes[id]?.[String(channelFd)]?.split(":")[1]),
+    };
+    this.#process = process;
     return process;
   }
 
-  /** The whole VM, with the new process, before that is joined: it holds what its plan says, and nobody else has changed. */
-  async #verify(prepared: PreparedDevice, process: MachineProcess, fds: ProcessFds): Promise<void> {
-    const { machine, run } = this.#supervision;
-    const known = findRun(this.#supervision.planning.directories, machine.plan.vm);
-    const evidence = known === null ? null : readEvidence({ ...known, record: run.record });
-    if (evidence === null) throw new Error(`VM ${machine.plan.vm} has lost its plan`);
-    const { process: plan, inventory } = prepared;
-    const started: StartedProcess = {
-      plan,
-      pid: process.confined.pid,
-      session: process.confined.session,
-      phase: process.confined.gate?.phase ?? null,
-      inventory,
-      held: fds.held,
-    };
-    // Not the VMM's new plan yet: its end of the channel comes with the joining.
-    const processes = [...machine.plan.processes.filter(({ id }) => id !== VMM_ID), plan];
-    const vmm = machine.plan.processes.filter(({ id }) => id === VMM_ID);
-    const machinePlan = { ...prepared.plan, processes: [...processes, ...vmm] };
-    for (let reading = 1; ; reading += 1) {
-      try {
-        verifyMachine(machinePlan, [...evidence.started, started]);
-        return;
-      } catch (error) {
-        if (!(error instanceof SandboxError) || reading === READINGS_MAX) throw error;
-        await new Promise((resolve) => setTimeout(resolve, READING_PAUSE_MS));
-      }
-    }
+  /** From here on its start calls are refused here and, should this supervisor die, by the keeper. */
+  #takeGate({ confined }: MachineProcess): void {
+    const { keeper, planning, machine } = this.#supervision;
+    const { pid, gate } = confined;
+    const [listenerFd, memoryFd, mapsFd] = [this.#take("listener"), this.#take("memory"), this.#take("maps")];
+    gate?.takeOver({ pid, pidfd: this.#handedPidfd, listenerFd, memoryFd, mapsFd });
+    logRefusals(planning.directories, machine.plan.vm, confined);
+    holdListeners(keeper, [{ confined }]);
   }
 
-  async #join({ join, process }: PreparedDevice, channelFd: number): Promise<void> {
+  #pidfd(): number {
+    this.#handedPidfd = this.#take("pidfd");
+    return this.#handedPidfd;
+  }
+
+  async #join({ join }: AdditionFacts, id: string): Promise<void> {
     const vmm = this.#supervision.processes.get(VMM_ID)?.monitor;
     if (vmm === undefined) throw new Error("a machine without a VMM");
-    await vmm.passFd(process.id, channelFd);
+    await vmm.passFd(id, this.#handed.get("channel") ?? -1);
     // QEMU closes the descriptor itself when the command fails after it has taken it.
     await vmm.execute(join.execute, join.arguments).catch(async (error: unknown) => {
-      await vmm.execute("closefd", { fdname: process.id }).catch(() => {});
+      await vmm.execute("closefd", { fdname: id }).catch(() => {});
       throw error;
     });
+    // A copy of the channel would hide the VMM's death from the device.
+    this.#closeHanded();
+  }
+
+  /** Nothing here fails but for a full disk; the device is part of the VM now. */
+  #keep({ plan, spec, inodes, inventory }: AdditionFacts, process: MachineProcess): void {
+    const { run, machine, planning, processes } = this.#supervision;
+    const { id, role } = process.confined.plan;
+    this.#supervision.spec = spec;
+    processes.set(id, process);
+    machine.replacePlan(plan);
+    machine.watch(process);
+    changeEvidence(run, { plan, spec, inodes, inventories: { [role]: inventory } });
+    const detail = `device "${id}" is part of the VM`;
+    logEvent(planning.directories, { event: "device-added", vm: plan.vm, process: id, detail });
+  }
+
+  #take(name: string): number {
+    const fd = this.#handed.get(name);
+    if (fd === undefined) throw new Error(`no ${name} was handed over`);
+    this.#handed.delete(name);
+    return fd;
+  }
+
+  #closeHanded(): void {
+    for (const fd of this.#handed.values()) closeSync(fd);
+    this.#handed.clear();
   }
 }
 
-/** The VMM's newest manifest entry: the channel of the device that was added. */
-function lastFdOf({ plan }: PreparedDevice): number {
-  return plan.processes.find(({ id }) => id === VMM_ID)?.fds.at(-1)?.fd ?? -1;
+function planningOf({ planning }: Supervision) {
+  const { hostConfig, policyFolder, qemu } = planning;
+  const { source } = hostConfig;
+  const file = source === null ? null : { file: source.file, directory: source.directory };
+  return { hostConfig: { ...hostConfig, source: file }, policyFolder, qemu };
 }
 
 /** Waits until a device process has followed its channel; one that does not is killed. */

@@ -1,11 +1,12 @@
+export { addDeviceToVm } from "./add_device.js";
+export type { AdditionReport } from "./addition_facts.js";
 export { type AdoptRequest, adopt } from "./adopt.js";
 export { type CleanupReport, type CleanupStep, collectGarbage, endOrphan, endOrphans, signalProcess } from "./cleanup.js";
-export { addsDevices, confineLauncher } from "./confine_launcher.js";
+export { confineLauncher } from "./confine_launcher.js";
 export { askSupervisor, type ControlOptions } from "./control_client.js";
 export type { Ending } from "./ending.js";
 export { describeExit } from "./ending.js";
 export type { FeedItem } from "./feed.js";
-export type { AdditionReport } from "./hot_plug_addition.js";
 export { type FileRequest, type OpenedFile, openTenantFile } from "./image.js";
 export { type InspectedProcess, type Inspection, inspectRun } from "./inspect.js";
 export { describeInspection } from "./inspection_text.js";

@@ -7,7 +7,7 @@ export interface InspectedLauncher {
   readonly id: typeof LAUNCHER_ID;
   readonly pid: number;
   readonly threads: number;
-  /** false: a program that uses the library, `run --keep-privileges`, and any launcher of a VM with hot-plug slots keep what they have. */
+  /** false: a program that uses the library, and `run --keep-privileges`, keep what they have. */
   readonly confined: boolean;
   readonly planned: LaunchPlan["launcher"];
   /** Per thread, in the order of thread ids. */

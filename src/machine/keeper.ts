@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
-import { closeSync, constants, openSync, rmSync } from "node:fs";
+import { closeSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { MachineError } from "../errors/index.js";
 import { addon, answerOf } from "../kernel/index.js";
 import { identifyProcess, type ProcessIdentity } from "../state/index.js";
 import type { ProcessFds } from "./channels.js";
 import type { MachineProcess } from "./machine_process.js";
+import { inDirectory } from "./run_socket.js";
 
 /** From dist/src/machine/ to where node-gyp builds. */
 const PROGRAM = fileURLToPath(new URL("../../../native/build/Release/bulkhead-keeper", import.meta.url));
@@ -56,7 +57,7 @@ export class Keeper {
   /** Starts one beside this launcher, which is its first supervisor. `onExit` is called when it ends. */
   static start(vm: string, place: { readonly directory: string; readonly onExit?: () => void }, kept: readonly KeptFd[]): Keeper {
     rmSync(`${place.directory}/${SOCKET_NAME}`, { force: true });
-    const listenFd = inDirectory(place.directory, (path) => addon.listenLocal({ path, packets: true }));
+    const listenFd = inDirectory(place.directory, SOCKET_NAME, (path) => addon.listenLocal({ path, packets: true }));
     try {
       // Connected before the keeper runs: it never finds itself without a supervisor while this launcher lives.
       const socketFd = connectTo(place.directory);
@@ -132,17 +133,7 @@ export class Keeper {
 }
 
 function connectTo(directory: string): number {
-  return inDirectory(directory, (path) => addon.connectPackets({ path, timeoutMs: ANSWER_DEADLINE_MS }));
-}
-
-/** Socket paths have at most 107 bytes (unix(7)); a state directory may be longer, a directory fd's path is not. */
-export function inDirectory<Result>(directory: string, use: (path: string) => Result, name = SOCKET_NAME): Result {
-  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    return use(`/proc/self/fd/${fd}/${name}`);
-  } finally {
-    closeSync(fd);
-  }
+  return inDirectory(directory, SOCKET_NAME, (path) => addon.connectPackets({ path, timeoutMs: ANSWER_DEADLINE_MS }));
 }
 
 function keeperGone(vm: string, answer: string, cause?: unknown): MachineError {

@@ -21,6 +21,8 @@ const DRAIN_INTERVAL_MS = 10_000;
 const REFUSED_CALL = /audit\([\d.:]+\):.* pid=(\d+) .*sig=31 .*syscall=(\d+)/;
 /** `traps: qemu-system-x86[12] general protection fault ip:7f sp:7f error:0 in libc.so.6[98829,7f+155000]` */
 const FAULT = /\S\[(\d+)\]:? (general protection fault|segfault at [0-9a-f]+|trap [a-z ]+?) ip[ :][0-9a-f]+/;
+/** Stamp of a record of /dev/kmsg in us: `PRIORITY,SEQUENCE,STAMP,FLAGS;TEXT`, Documentation/ABI/testing/dev-kmsg. */
+const KMSG_STAMP = /^\d+,\d+,(\d+),/;
 /** The file, the offset in it (Linux 6.4 and later), and where it is mapped. */
 const FAULT_PLACE = / in ([^[\s]+)\[([0-9a-f]+),[0-9a-f]+\+[0-9a-f]+\]/;
 
@@ -32,8 +34,8 @@ const FAULT_PLACE = / in ([^[\s]+)\[([0-9a-f]+),[0-9a-f]+\+[0-9a-f]+\]/;
 export class KernelLog {
   readonly #sources: readonly number[];
   readonly #timer: NodeJS.Timeout;
-  readonly #calls = new Map<number, number>();
-  readonly #faults = new Map<number, RecordedFault>();
+  readonly #calls = new Map<number, Stamped<number>>();
+  readonly #faults = new Map<number, Stamped<RecordedFault>>();
   #closed = false;
 
   constructor() {
@@ -41,16 +43,19 @@ export class KernelLog {
     this.#timer = setInterval(() => this.#drain(), DRAIN_INTERVAL_MS).unref();
   }
 
-  /** Number of the call for which seccomp killed this process; null when no record of it is there yet. */
-  refusedCall(pid: number): number | null {
+  /**
+   * Number of the call for which seccomp killed this process; null when no record of it is there yet. `sinceUs`: older
+   * records, by the log's clock, are of another process with this pid.
+   */
+  refusedCall(pid: number, sinceUs = 0): number | null {
     this.#drain();
-    return this.#calls.get(pid) ?? null;
+    return latest(this.#calls.get(pid), sinceUs);
   }
 
-  /** The fault that killed this process; null when no record of it is there. */
-  fault(pid: number): RecordedFault | null {
+  /** The fault that killed this process; null when no record of it is there. `sinceUs`: as above. */
+  fault(pid: number, sinceUs = 0): RecordedFault | null {
     this.#drain();
-    return this.#faults.get(pid) ?? null;
+    return latest(this.#faults.get(pid), sinceUs);
   }
 
   /** A second call does nothing. */
@@ -67,11 +72,22 @@ export class KernelLog {
   }
 
   #take(text: string): void {
+    // Records of the audit socket have none: they are of now, and so of a process that was there when it was opened.
+    const stampUs = Number(KMSG_STAMP.exec(text)?.[1] ?? Infinity);
     const call = REFUSED_CALL.exec(text);
-    if (call !== null) keep(this.#calls, Number(call[1]), Number(call[2]));
+    if (call !== null) keep(this.#calls, Number(call[1]), { stampUs, record: Number(call[2]) });
     const fault = parseFault(text);
-    if (fault !== null) keep(this.#faults, fault.pid, fault);
+    if (fault !== null) keep(this.#faults, fault.pid, { stampUs, record: fault });
   }
+}
+
+interface Stamped<Found> {
+  readonly stampUs: number;
+  readonly record: Found;
+}
+
+function latest<Found>(found: Stamped<Found> | undefined, sinceUs: number): Found | null {
+  return found === undefined || found.stampUs < sinceUs ? null : found.record;
 }
 
 /** Exported for its test: lines of several kernels. */

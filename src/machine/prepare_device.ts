@@ -7,45 +7,47 @@ import {
   IMAGE_JUDGE_ROLE,
   type LaunchPlan,
   planAddedDevice,
-  planWithoutDevice,
 } from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
 import { type AddedDevice, addDeviceToSpec, checkAgainstHost, type VmSpec } from "../spec/index.js";
 import { readUidUse, reserveUid } from "../state/index.js";
+import type { RecordedSpec } from "./evidence.js";
 import type { OpenedFile } from "./image.js";
 import { judgeImages } from "./judge_images.js";
 import { resolveRoles } from "./prepare_plan.js";
 import { type ResolvedRole, readPolicyFolder } from "./resolved_role.js";
-import type { PlanningContext, Supervision } from "./supervision.js";
+import type { PlanningContext } from "./supervision.js";
 import { openImagesOf } from "./tenant_files.js";
 
 /** Everything that adding a device needs before anything of it is made. The images are the caller's to close. */
 export interface PreparedDevice extends AddedDevicePlan {
   readonly spec: VmSpec;
-  readonly uid: number;
   readonly filter: Buffer;
   readonly inventory: ProgramInventory;
   readonly images: ReadonlyMap<string, OpenedFile>;
 }
 
+/** The VM that a device is added to. */
+export interface RunningVm {
+  readonly planning: PlanningContext;
+  readonly running: LaunchPlan;
+  readonly spec: RecordedSpec;
+}
+
 /** The spec of a running VM: its positions are gone with the text. */
-export function specOf(supervision: Supervision): VmSpec {
-  const { source } = supervision.spec;
-  return { ...supervision.spec, source: { ...source, locate: () => source.file } };
+function specOf(recorded: RecordedSpec): VmSpec {
+  const { source } = recorded;
+  return { ...recorded, source: { ...source, locate: () => source.file } };
 }
 
 /**
- * Checks a device against its VM and the host file, opens and claims its images, reserves its uid, which `onReserved` records,
- * plans, and has its qcow2 images judged. As preparePlan does for a whole VM.
+ * Checks a device against its VM and the host file, opens and claims its images, reserves its uid, plans, and has its qcow2
+ * images judged. As preparePlan does for a whole VM.
  */
-export async function prepareDevice(
-  supervision: Supervision,
-  added: AddedDevice,
-  onReserved: (uid: number) => void,
-): Promise<PreparedDevice> {
-  const { planning, machine } = supervision;
+export async function prepareDevice(vm: RunningVm, added: AddedDevice): Promise<PreparedDevice> {
+  const { planning, running } = vm;
   const { device } = added;
-  const spec = addDeviceToSpec(specOf(supervision), added);
+  const spec = addDeviceToSpec(specOf(vm.spec), added);
   if (device.serial !== null) throw lineRefused(added);
   const { hostConfig, directories } = planning;
   checkAgainstHost(spec, hostConfig);
@@ -53,29 +55,20 @@ export async function prepareDevice(
   const images = openImagesOf(device.id, { spec, hostConfig, claimIn: directories });
   try {
     const uid = reserveUid(directories, hostConfig.uids, { vm: spec.name, use: readUidUse() });
-    onReserved(uid);
     const identities = new Map([[device.id, { uid, gid: uid }]]);
     const facts = new Map([...images].map(([key, file]) => [key, file.facts]));
     const inputs = { ...inputsOf(planning, spec, roles), identities, images: facts };
-    const planned = planAddedDevice(inputs, machine.plan, device);
+    const planned = planAddedDevice(inputs, running, device);
     const judge = roles.get(IMAGE_JUDGE_ROLE);
     const plan = { ...planned.plan, judges: planned.judges };
     if (judge !== undefined) await judgeImages({ request: { ...planning, spec }, plan, role: judge, images });
     const role = roles.get(device.role);
     if (role === undefined) throw new Error(`role ${device.role} was not resolved`);
-    return { ...planned, spec, uid, filter: role.filter, inventory: role.inputs.inventory, images };
+    return { ...planned, spec, filter: role.filter, inventory: role.inputs.inventory, images };
   } catch (error) {
     for (const { fd } of images.values()) closeSync(fd);
     throw error;
   }
-}
-
-/** The VM's plan without one of its devices. */
-export async function planRemoval(supervision: Supervision, id: string): Promise<LaunchPlan> {
-  const { planning, machine } = supervision;
-  const spec = specOf(supervision);
-  const roles = await resolveRoles({ ...planning, spec }, readPolicyFolder(planning.policyFolder));
-  return planWithoutDevice(inputsOf(planning, spec, roles), machine.plan, id);
 }
 
 /** What any plan of this VM is computed from now, but for the device that is new in it. */

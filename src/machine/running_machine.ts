@@ -5,7 +5,7 @@ import { VMM_ID, type WatchdogAction } from "../spec/index.js";
 import { logEvent } from "../state/index.js";
 import { dismantle } from "./cleanup.js";
 import { explainDeath } from "./death_cause.js";
-import { type Ending, endingOfDeath, endingOfExpiry, endingOfHang } from "./ending.js";
+import { type Ending, endingOfDeath, endingOfExpiry, endingOfHang, isUnknown } from "./ending.js";
 import { endsWithin } from "./ends_within.js";
 import { type Hang, HangWatch } from "./hang_watch.js";
 import type { Inspection } from "./inspect.js";
@@ -33,7 +33,7 @@ export class RunningMachine {
   #plan: LaunchPlan;
   readonly #watch: HangWatch;
   readonly #hangs = new Map<string, Hang>();
-  readonly #judgements: Promise<Ending>[] = [];
+  readonly #judgements: Promise<unknown>[] = [];
   #stopping = false;
   #cause: Ending | undefined;
   #intrusion: Ending | undefined;
@@ -133,12 +133,12 @@ export class RunningMachine {
     return vmm;
   }
 
-  async #onDeath(process: MachineProcess, status: ExitStatus): Promise<void> {
+  async #onDeath(process: MachineProcess, told: ExitStatus): Promise<void> {
     const { id } = process.confined.plan;
     if (this.#parts.processes.get(id) === process) this.#watch.remove(id);
-    const judging = this.#judge(process, status);
+    const judging = this.#judge(process, told);
     this.#judgements.push(judging);
-    const death = await judging;
+    const { death, status } = await judging;
     // Before everything else: neither a stop nor a shutdown, which a guest can ask for, may hide a refused call.
     if (death.reason === "intrusion") return this.#decide(death);
     if (id === VMM_ID) return this.#decide(this.#endingOfVmm(death, status));
@@ -153,19 +153,19 @@ export class RunningMachine {
     this.#decide(death);
   }
 
-  async #judge({ confined, log }: MachineProcess, status: ExitStatus): Promise<Ending> {
+  async #judge({ confined, log }: MachineProcess, told: ExitStatus): Promise<{ death: Ending; status: ExitStatus }> {
     const { id } = confined.plan;
     const role = id === VMM_ID ? "vmm" : "device";
     const hang = this.#hangs.get(id);
-    const cause = await explainDeath(confined, status, this.#parts.kernelLog);
+    const cause = await explainDeath(confined, told, this.#parts.kernelLog);
     const death = endingOfDeath(id, role, { cause, lastWords: log.lastWords() });
     if (death.reason === "intrusion") {
       this.#intrusion ??= death;
       const event = { event: "intrusion", vm: this.plan.vm, process: id, detail: death.detail, syscall: cause.syscall } as const;
       if (cause.isLogged !== true) logEvent(this.#parts.directories, event);
-      return death;
+      return { death, status: cause.status };
     }
-    return hang === undefined ? death : endingOfHang(id, role, hang);
+    return { death: hang === undefined ? death : endingOfHang(id, role, hang), status: cause.status };
   }
 
   /** Killed first: the VMM's monitor may be blocked for as long as a stopped device holds a virtual CPU. */
@@ -191,7 +191,7 @@ export class RunningMachine {
   }
 
   #endingOfVmm(death: Ending, status: ExitStatus): Ending {
-    if (this.#guestShutDown && status.exitCode === 0) {
+    if (this.#guestShutDown && (status.exitCode === 0 || isUnknown(status))) {
       return { reason: "guest-shutdown", process: null, detail: "the guest shut down", exitCode: EXIT.clean };
     }
     if (this.#stopping) return { reason: "stopped", process: null, detail: "the VM was stopped", exitCode: EXIT.clean };

@@ -202,18 +202,28 @@ function sortFiles({ devices }: VmSpec, files: ReadonlyMap<string, OpenedFile>):
   };
 }
 
+/**
+ * Largest kernel and initrd together, in bytes: ten times what distributions ship. The launcher copies both into memory that no
+ * limit of the VM counts, and a file with holes costs a tenant nothing.
+ */
+const BOOT_FILES_MAX_BYTES = 512 * 1024 * 1024;
+
 /** The VMM reads copies of both in host memory, which must not outgrow what the tenant was given. */
 function refuseLargeBoot(spec: VmSpec, files: readonly (OpenedFile | undefined)[]): void {
   const sizes = files.flatMap((file) => (file === undefined ? [] : [file.sizeBytes]));
   const sumBytes = sizes.reduce((sum, sizeBytes) => sum + sizeBytes, 0);
   const { memoryBytes } = spec.machine;
-  if (sumBytes <= memoryBytes || spec.boot?.kind !== "kernel") return;
+  if (spec.boot?.kind !== "kernel" || sumBytes <= Math.min(memoryBytes, BOOT_FILES_MAX_BYTES)) return;
+  const bound =
+    sumBytes > memoryBytes
+      ? `the guest has ${memoryBytes} bytes of memory`
+      : `${BOOT_FILES_MAX_BYTES} are the most that a launch copies for its VMM`;
   throw new SpecError({
     code: "boot-too-large",
     tried: `${spec.source.locate(["boot", "kernel", "file"])}: cannot boot ${JSON.stringify(spec.boot.file)}`,
     subject: spec.boot.file,
-    answer: `kernel and initrd have ${sizes.join(" + ")} bytes, the guest has ${memoryBytes} bytes of memory`,
-    remedy: "Give the machine more memory, or name smaller files.",
+    answer: `kernel and initrd have ${sizes.join(" + ")} bytes, ${bound}`,
+    remedy: "Name smaller files, or give the machine more memory where that is less.",
   });
 }
 

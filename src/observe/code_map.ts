@@ -25,6 +25,11 @@ export function observeCode(pid: number): CodeMapping[] {
   }
 }
 
+/** The same from an open maps file. */
+export function readCode(mapsFd: number): CodeMapping[] {
+  return parseCode(readFileSync(mapsFd, "latin1"));
+}
+
 /** Exported for its test. */
 export function parseCode(maps: string): CodeMapping[] {
   return maps.split("\n").flatMap((line) => {

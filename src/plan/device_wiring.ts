@@ -1,8 +1,4 @@
-import type { DeviceSpec } from "../spec/index.js";
-import { wireDisk } from "./disk_wiring.js";
 import type { MonitorCommand } from "./launch_plan.js";
-import { wireNet } from "./net_wiring.js";
-import { wireAudio, wireSerial, wireUsb, wireWatchdog } from "./peripheral_wiring.js";
 import type { ImageFacts } from "./plan_inputs.js";
 
 /** What a device process is told: its options and `-device` objects, and the monitor commands that attach its backend. */
@@ -25,18 +21,4 @@ export interface BackendFacts {
   readonly vm: string;
   /** Where a key of the device stands in the VM file, for messages. */
   readonly locate: (key: string) => string;
-}
-
-/**
- * Wires a device the way QEMU wants its model; one without a backend, which only an administrator's own role allows, as it is.
- * Throws PlanError "model-unknown" for a disk whose bus is not known, and "image-not-read-only".
- */
-export function wireDevice(device: DeviceSpec, backend: BackendFacts): DeviceWiring {
-  if (device.disk !== null) return wireDisk(device, device.disk, backend);
-  if (device.net !== null) return wireNet(device, device.net, backend);
-  if (device.serial !== null) return wireSerial(device, backend);
-  if (device.usb !== null) return wireUsb(device, device.usb);
-  if (device.audio !== null) return wireAudio(device);
-  if (device.watchdog !== null) return wireWatchdog(device);
-  return { options: [], devices: [{ driver: device.model, id: device.id }], attach: [] };
 }

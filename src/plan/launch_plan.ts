@@ -12,7 +12,7 @@ export interface LaunchPlan {
   readonly judges: readonly ProcessPlan[];
   /** In start order, the VMM last. */
   readonly processes: readonly ProcessPlan[];
-  /** What the launcher keeps once the guest runs, when it is asked to confine itself: `bulkhead run` is, unless there are hot-plug slots. */
+  /** What the launcher keeps once the guest runs, when it is asked to confine itself, as `bulkhead run` is. */
   readonly launcher: LauncherPlan;
   readonly cgroup: VmCgroupPlan | null;
   readonly onDeviceExit: "stop" | "pause";

@@ -1,7 +1,7 @@
 import type { HostFacts } from "../host/index.js";
 import type { ResolvedPolicy } from "../policy/index.js";
 import type { DeviceSpec, VmSpec } from "../spec/index.js";
-import type { LimitsPlan, ProcessCgroupPlan, VmCgroupPlan } from "./launch_plan.js";
+import type { LimitsPlan, ProcessCgroupPlan, ProcessPlan, VmCgroupPlan } from "./launch_plan.js";
 import type { ImageFacts } from "./plan_inputs.js";
 
 const UNLIMITED = -1;
@@ -70,6 +70,17 @@ export function planVmCgroup(inputs: CgroupInputs, policies: readonly ResolvedPo
     "pids.max": String(threads),
   });
   return { path, controllers: inputs.facts.cgroup.controllers, files };
+}
+
+/** The same for a VM whose processes have changed: what they may use is in their own plans. */
+export function sumVmCgroup(vm: VmCgroupPlan, memoryBytes: number, processes: readonly ProcessPlan[]): VmCgroupPlan {
+  const limits = (name: string): number[] => processes.map(({ cgroup }) => Number(cgroup?.files[name]));
+  const sums: Readonly<Record<string, number>> = {
+    "memory.max": limits("memory.max").reduce((sum, limit) => sum + limit - memoryBytes, memoryBytes),
+    "pids.max": limits("pids.max").reduce((sum, limit) => sum + limit, 0),
+  };
+  const files = Object.entries(vm.files).map(([name, limit]) => [name, String(sums[name] ?? limit)] as const);
+  return { ...vm, files: Object.fromEntries(files) };
 }
 
 /**

@@ -1,9 +1,10 @@
 import { PlanError } from "../errors/index.js";
 import { type DeviceSpec, VMM_ID } from "../spec/index.js";
 import { hotPlugBus } from "./arguments.js";
+import { requireHostCapacity } from "./host_capacity.js";
 import type { FdPlan, LaunchPlan, MonitorCommand, ProcessPlan } from "./launch_plan.js";
 import { judgeLayers } from "./layers.js";
-import { planVmCgroup } from "./limits.js";
+import { sumVmCgroup } from "./limits.js";
 import { planImageJudges } from "./plan_image_judges.js";
 import type { DevicePlanInputs } from "./plan_inputs.js";
 import { planDevice } from "./plan_launch.js";
@@ -23,11 +24,12 @@ export interface AddedDevicePlan {
 
 /**
  * Plans a device process for a VM that runs, by the same rules as its first ones. `inputs.spec` names the device already;
- * pure as planLaunch. Throws PlanError "hot-plug-slots-exhausted" and "tcg-crashes".
+ * pure as planLaunch. Throws PlanError "hot-plug-slots-exhausted", "tcg-crashes" and "beyond-host".
  */
 export function planAddedDevice(inputs: DevicePlanInputs, running: LaunchPlan, device: DeviceSpec): AddedDevicePlan {
   const { accel, accelWhy } = running.machine;
   if (accel === "tcg") requireTcgDevices(inputs.spec, { accelWhy, version: roleOf(inputs, VMM_ID).inventory.version });
+  requireHostCapacity(inputs.spec, inputs.facts);
   const slot = requireHotPlugSlot(running, device.id);
   const layers = judgeLayers(inputs.facts);
   const process = { ...planDevice(inputs, device, layers), hotPlugSlot: slot };
@@ -35,7 +37,7 @@ export function planAddedDevice(inputs: DevicePlanInputs, running: LaunchPlan, d
   const vmm = running.processes.filter(({ id }) => id === VMM_ID).map((plan) => withChannel(plan, device.id));
   const processes = [...others, process, ...vmm];
   return {
-    plan: { ...running, processes, cgroup: planVmCgroup(inputs, policiesOf(inputs, processes)) },
+    plan: withProcesses(running, processes),
     process,
     judges: planImageJudges({ ...inputs, spec: { ...inputs.spec, devices: [device] } }, layers),
     join: {
@@ -46,18 +48,19 @@ export function planAddedDevice(inputs: DevicePlanInputs, running: LaunchPlan, d
 }
 
 /** The VM without a device that was added before. */
-export function planWithoutDevice(inputs: DevicePlanInputs, running: LaunchPlan, id: string): LaunchPlan {
+export function planWithoutDevice(running: LaunchPlan, id: string): LaunchPlan {
   const processes = running.processes
     .filter((process) => process.id !== id)
     .map((process) => ({
       ...process,
       fds: process.fds.filter(({ source }) => source.from !== "channel" || source.device !== id),
     }));
-  return { ...running, processes, cgroup: planVmCgroup(inputs, policiesOf(inputs, processes)) };
+  return withProcesses(running, processes);
 }
 
-function policiesOf(inputs: DevicePlanInputs, processes: readonly ProcessPlan[]) {
-  return processes.map(({ role }) => roleOf(inputs, role).policy);
+function withProcesses(running: LaunchPlan, processes: readonly ProcessPlan[]): LaunchPlan {
+  const { cgroup, machine } = running;
+  return { ...running, processes, cgroup: cgroup === null ? null : sumVmCgroup(cgroup, machine.memoryBytes, processes) };
 }
 
 /** Fd numbers name places of the manifest; QEMU gives a descriptor that it receives whatever number is free. */

@@ -1,7 +1,6 @@
 import { PlanError } from "../errors/index.js";
 import { type DeviceSpec, type LayerStatuses, requiredLayers, VMM_ID } from "../spec/index.js";
 import { DEVICE_FDS, deviceArguments, requirePciSlots, VMM_FDS, vmmArguments } from "./arguments.js";
-import { wireDevice } from "./device_wiring.js";
 import { orderForFirmware } from "./firmware_order.js";
 import { requireHostCapacity } from "./host_capacity.js";
 import { imageKey, imageLayers, planImageFds } from "./image_nodes.js";
@@ -13,6 +12,7 @@ import { planImageJudges } from "./plan_image_judges.js";
 import type { DevicePlanInputs, PlanInputs } from "./plan_inputs.js";
 import { planConfinement, roleOf, STANDARD_FDS } from "./process_confinement.js";
 import { requireTcgDevices } from "./tcg_devices.js";
+import { wireDevice } from "./wire_device.js";
 
 /**
  * Computes what a launch will do. Pure: reads nothing, draws nothing, starts nothing.

@@ -7,7 +7,7 @@ import { quoteValue } from "../text/index.js";
 import { suggestion } from "./entry_reader.js";
 import type { Grants } from "./grant_reader.js";
 import { NAME_LENGTH_MAX, PLAIN_NAME, type PolicyFileKind, type RequestedPolicy, readPolicyFile } from "./policy_file.js";
-import { invalidPolicy, type PolicyProblem, readPolicyText } from "./policy_text.js";
+import { invalidPolicy, type PolicyProblem, type PolicyText, parsePolicyText, readPolicySource } from "./policy_text.js";
 import type { ResolvedPolicy } from "./resolved_policy.js";
 import { findDoubleGrants, findOverlaps, withoutRunCalls } from "./rule_overlap.js";
 
@@ -87,7 +87,10 @@ export class IncludeReader {
 
   private read(kind: PolicyFileKind, name: string, within: readonly string[]): void {
     const path = `${FOLDERS[kind]}/${name}${ENDING}`;
-    this.follow(readPolicyFile(readPolicyText(this.folder, path), kind, name), within);
+    this.follow(
+      readOnce(path, readPolicySource(this.folder, path), (text) => readPolicyFile(text, kind, name)),
+      within,
+    );
   }
 
   private follow(file: RequestedPolicy, within: readonly string[]): void {
@@ -109,6 +112,19 @@ export class IncludeReader {
     if (!sets.includes(set)) return `no set ${quoteValue(set)} in ${FOLDERS.set}/${suggestion(set, sets)}`;
     return this.seen.size >= FILES_MAX ? `a role may not include more than ${FILES_MAX} sets` : undefined;
   }
+}
+
+/** Files that were read already, by path and text. Most sets serve several roles, and parsing one takes milliseconds. */
+const knownFiles = new Map<string, RequestedPolicy>();
+/** Some hundred times the shipped files: a process that reads more policies than that starts afresh. */
+const KNOWN_FILES_MAX = 2048;
+
+function readOnce(path: string, text: string, read: (parsed: PolicyText) => RequestedPolicy): RequestedPolicy {
+  const key = `${path}\n${text}`;
+  const known = knownFiles.get(key) ?? read(parsePolicyText(path, text));
+  if (knownFiles.size >= KNOWN_FILES_MAX) knownFiles.clear();
+  knownFiles.set(key, known);
+  return known;
 }
 
 function findCombinedProblems(files: readonly RequestedPolicy[]): PolicyProblem[] {

@@ -25,7 +25,7 @@ export interface PolicyProblem {
 
 /** Reads one file below the policy folder without following a link. Throws PolicyError "policy-unreadable". */
 export function readPolicyText(folder: string, file: string): PolicyText {
-  return parsePolicyText(file, readText(folder, file));
+  return parsePolicyText(file, readPolicySource(folder, file));
 }
 
 /** Parses the text of a policy file; never throws. */
@@ -43,7 +43,8 @@ export function parsePolicyText(file: string, text: string): PolicyText {
   };
 }
 
-function readText(folder: string, file: string): string {
+/** The text of one file below the policy folder, read without following a link. Throws PolicyError "policy-unreadable". */
+export function readPolicySource(folder: string, file: string): string {
   let fd: number | undefined;
   try {
     // Non-blocking: opening a FIFO without a writer would otherwise wait for ever.

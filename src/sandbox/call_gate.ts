@@ -1,6 +1,7 @@
+import { closeSync } from "node:fs";
 import { SandboxError } from "../errors/index.js";
 import { addon, answerOf, type GatePhase, isSystemError, type NativeCallGate, type NativeRefusal } from "../kernel/index.js";
-import { type CodeMapping, describeAddress, observeCode } from "../observe/index.js";
+import { type CodeMapping, describeAddress, observeCode, readCode } from "../observe/index.js";
 import type { ProcessPlan } from "../plan/index.js";
 
 /** A start call that a process made and did not get. */
@@ -10,6 +11,16 @@ export interface RefusedCall extends NativeRefusal {
 }
 
 type GatePlan = Pick<ProcessPlan, "id" | "attach" | "absent" | "afterLockDown">;
+
+/** A process with what its gate needs of it. */
+export interface HandedProcess {
+  readonly pid: number;
+  readonly pidfd: number;
+  readonly listenerFd: number;
+  /** Its /proc/PID/mem and /proc/PID/maps, opened by somebody who may; absent: this launcher may open them. */
+  readonly memoryFd?: number;
+  readonly mapsFd?: number;
+}
 
 /** What answers the start calls of one process: lets them through until lock-down, and refuses them from then on. */
 export class CallGate {
@@ -48,24 +59,23 @@ export class CallGate {
   }
 
   /**
-   * Takes over the listener of a process that was locked down by a launcher that died. null when the process ends meanwhile;
-   * the listener is closed then.
+   * Takes over a process that another launcher locked down. False when it ends meanwhile: then the kernel answers it, and
+   * nobody is told. The fds are the gate's in any case.
    */
-  static resume(
-    plan: GatePlan,
-    process: { readonly listenerFd: number; readonly pid: number; readonly pidfd: number },
-  ): CallGate | null {
-    const gate = new CallGate(plan);
-    gate.#pid = process.pid;
+  takeOver(process: HandedProcess): boolean {
+    const { listenerFd, pid, pidfd, memoryFd = -1, mapsFd } = process;
+    this.#pid = pid;
     try {
-      gate.native.resume(process);
+      this.native.resume({ listenerFd, memoryFd, pid, pidfd });
+      this.#code = mapsFd === undefined ? observeCode(pid) : readCode(mapsFd);
+      return true;
     } catch (error) {
-      gate.close();
-      if (isSystemError(error)) return null;
-      throw error;
+      if (!isSystemError(error)) throw error;
+      this.close();
+      return false;
+    } finally {
+      if (mapsFd !== undefined) closeSync(mapsFd);
     }
-    gate.#code = observeCode(process.pid);
-    return gate;
   }
 
   /** From its return on every start call is refused. Throws SandboxError "lock-down-failed". */

@@ -89,11 +89,12 @@ export async function removeCgroup(path: string, patienceMs = REMOVE_DEADLINE_MS
 }
 
 function removeTree(path: string): void {
-  for (const child of childGroups(path)) removeTree(`${path}/${child}`);
+  for (const child of listGroups(path)) removeTree(`${path}/${child}`);
   rmdirSync(path);
 }
 
-function childGroups(path: string): string[] {
+/** Names of the groups in a group. */
+export function listGroups(path: string): string[] {
   return readdirSync(path, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name);

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readdirSync } from "node:fs";
 import { chmod, copyFile, mkdir, mkdtemp, open, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SandboxError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import { addon, answerOf } from "../kernel/index.js";
+import { compareRoot, MOUNT_POINTS, SEALED_MTIME_S } from "./root_tree.js";
 
-/** Mount points that every private root has, used or not: a content-addressed root serves all launches. */
-const MOUNT_POINTS = ["/dev", "/boot"] as const;
 const DIRECTORY_MODE = 0o755;
 
 /** Below the cache directory; one directory per content, named by its hash. */
@@ -111,12 +110,6 @@ async function fillRoot(root: string, inventory: ProgramInventory): Promise<void
   }
 }
 
-/**
- * Every file of a root has this modification time, in seconds since the epoch, so that a later write shows. It guards
- * against accidents, not against root, whom we trust: the directory is closed to everybody else.
- */
-const SEALED_MTIME_S = 1;
-
 /** A package upgrade between inventory and copy must not leave other content under this name, a power cut no holes. */
 async function sealFile(place: string, file: ProgramInventory["files"][number]): Promise<void> {
   const handle = await open(place, "r");
@@ -156,76 +149,4 @@ async function moveIntoPlace(from: string, to: string, inventory: ProgramInvento
     });
   }
   await rm(old, { recursive: true, force: true });
-}
-
-/**
- * What differs between a directory and the root that the inventory describes; empty when it is exactly that. Mount points
- * must be empty but for those in `mounted`, which are not looked into. Synchronous: a launch asks it of every process while
- * guests wait.
- */
-export function compareRoot(root: string, inventory: ProgramInventory, mounted: readonly string[] = []): string[] {
-  let found: Map<string, string>;
-  try {
-    // The slash: /proc/PID/root is a link, and what it leads to is meant.
-    found = describeTree(root, mounted).set("/", describeDirectory(`${root}/`));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [`${root} is missing`];
-    throw error;
-  }
-  const planned = plannedTree(inventory);
-  const differences: string[] = [];
-  for (const [path, facts] of planned) {
-    const observed = found.get(path);
-    if (observed !== facts) differences.push(`${path}: planned ${facts}, observed ${observed ?? "nothing"}`);
-  }
-  for (const path of found.keys()) if (!planned.has(path)) differences.push(`${path}: not planned`);
-  return differences;
-}
-
-function plannedTree(inventory: ProgramInventory): Map<string, string> {
-  const tree = new Map([["/", "directory 755 of 0:0"]]);
-  const addParents = (path: string): void => {
-    for (let parent = dirname(path); parent !== "/"; parent = dirname(parent)) tree.set(parent, "directory 755 of 0:0");
-  };
-  for (const point of MOUNT_POINTS) tree.set(point, "directory 755 of 0:0");
-  for (const link of inventory.links) {
-    tree.set(link.target, `link to ${link.to}`);
-    tree.set(`/${link.to}`, "directory 755 of 0:0");
-    addParents(`/${link.to}`);
-  }
-  for (const file of inventory.files) {
-    const place = throughLinks(file.target, inventory);
-    tree.set(place, `file ${file.mode.toString(8)} of 0:0, ${file.sizeBytes} bytes, written at ${SEALED_MTIME_S}`);
-    addParents(place);
-  }
-  return tree;
-}
-
-/** `/lib64/ld.so` stands at `/usr/lib64/ld.so` where /lib64 is a link. */
-function throughLinks(target: string, inventory: ProgramInventory): string {
-  const link = inventory.links.find((candidate) => target.startsWith(`${candidate.target}/`));
-  return link === undefined ? target : `/${link.to}${target.slice(link.target.length)}`;
-}
-
-/** Of the directory itself, also where the path is a link to it, as /proc/PID/root is. */
-function describeDirectory(path: string): string {
-  const facts = lstatSync(`${path}/.`);
-  return `directory ${(facts.mode & 0o7777).toString(8)} of ${facts.uid}:${facts.gid}`;
-}
-
-function describeTree(root: string, mounted: readonly string[], below = ""): Map<string, string> {
-  const tree = new Map<string, string>();
-  for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
-    const path = `${below}/${entry.name}`;
-    const facts = lstatSync(join(root, path));
-    const owner = `${facts.uid}:${facts.gid}`;
-    const mode = (facts.mode & 0o7777).toString(8);
-    if (entry.isDirectory()) {
-      tree.set(path, describeDirectory(join(root, path)));
-      if (mounted.includes(path)) continue;
-      for (const [inner, innerFacts] of describeTree(root, mounted, path)) tree.set(inner, innerFacts);
-    } else if (entry.isSymbolicLink()) tree.set(path, `link to ${readlinkSync(join(root, path))}`);
-    else tree.set(path, `file ${mode} of ${owner}, ${facts.size} bytes, written at ${facts.mtimeMs / 1000}`);
-  }
-  return tree;
 }

@@ -15,6 +15,7 @@ import { CallGate } from "./call_gate.js";
 import { openLeafCgroup } from "./cgroup.js";
 import { type BootFile, openChildMounts } from "./child_mounts.js";
 import { childOperations, cloneFlags } from "./child_operations.js";
+import { exitOfOther } from "./exit_of_other.js";
 import { openLandlockRuleset } from "./landlock.js";
 import type { Session } from "./session.js";
 
@@ -40,6 +41,8 @@ export interface ConfinedProcess {
   readonly pid: number;
   /** Number of its session. */
   readonly session: number;
+  /** Of a process that another launcher started, in clock ticks since boot: what tells its pid's records from earlier ones. */
+  readonly startTime?: string;
   /** Answers its notified calls; null for a process that another launcher started and whose listener is lost. */
   readonly gate: CallGate | null;
   /** Settles once, when the process has ended and is reaped. */
@@ -52,6 +55,11 @@ export interface ConfinedProcess {
 
 /** Starts one process by its plan. Throws SandboxError with the step that failed; then nothing of it is left. */
 export async function startProcess(request: StartRequest): Promise<ConfinedProcess> {
+  return watchProcess(request.plan, await spawnProcess(request));
+}
+
+/** The same for whoever hands the process over to another: nobody watches it yet, and its pidfd is the caller's. */
+export async function spawnProcess(request: StartRequest): Promise<WatchedProcess> {
   const { plan } = request;
   const resources = new ChildResources();
   try {
@@ -63,7 +71,7 @@ export async function startProcess(request: StartRequest): Promise<ConfinedProce
       throw spawnFailure(plan, spawn.operations, result);
     }
     gate.serve(result.pid);
-    return watchProcess(plan, { pid: result.pid, pidfd: result.pidfd, session: request.session.id, gate });
+    return { pid: result.pid, pidfd: result.pidfd, session: request.session.id, gate };
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
     throw new SandboxError({
@@ -134,13 +142,14 @@ export interface WatchedProcess {
 }
 
 /**
- * A process that runs already. The kernel tells only a parent how a process ended: for one that another launcher started,
- * `ended` gives neither code nor signal.
+ * A process that runs already. Of one that another launcher started, `ended` gives what exitOfOther() can find out: from
+ * kernels before Linux 6.15 neither code nor signal.
  */
 export function watchProcess(plan: ProcessPlan, { pid, pidfd, session, gate }: WatchedProcess): ConfinedProcess {
   let live = true;
-  const ended = addon.waitExit({ pidfd, keepAlive: true }).then((status) => {
+  const ended = addon.waitExit({ pidfd, keepAlive: true }).then(async (own) => {
     live = false;
+    const status = own.exitCode === null && own.signal === null ? await exitOfOther(pidfd) : own;
     closeSync(pidfd);
     gate?.close();
     return status;

@@ -19,9 +19,14 @@ export interface LibseccompOptions {
  */
 export function compileWithLibseccomp(policy: SeccompPolicy, options: LibseccompOptions): BpfProgram {
   const filter = combinePhases(policy, options.phases);
-  const program = readProgram(compileFilter({ ...toLibseccomp(filter), lookup: options.lookup ?? "chain" }));
+  const program = translateWithLibseccomp(filter, options.lookup);
   requireProof(filter, program);
   return program;
+}
+
+/** The same program unproved, for whoever proves what is used in the end: libseccomp 2.5.4 makes weaker ones of some rules. */
+export function translateWithLibseccomp(filter: FilterRules, lookup: LibseccompOptions["lookup"] = "chain"): BpfProgram {
+  return readProgram(compileFilter({ ...toLibseccomp(filter), lookup }));
 }
 
 function toLibseccomp(filter: FilterRules): Omit<Parameters<typeof compileFilter>[0], "lookup"> {

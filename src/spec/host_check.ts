@@ -48,7 +48,7 @@ function findForbiddenTaps(vm: VmSpec, host: HostConfig): string[] {
   });
 }
 
-/** A tenant's file must not decide that the launcher of its VM stays privileged. */
+/** Each slot is one more device that the VMM emulates: a tenant's file must not decide how much there is to attack. */
 function findForbiddenSlots(vm: VmSpec, host: HostConfig): string[] {
   if (vm.machine.hotPlugSlots === undefined || host.hotPlug) return [];
   const place = vm.source.locate(["machine", "hotPlugSlots"]);

@@ -13,7 +13,7 @@ export interface HostConfig {
   readonly categories: InclusiveRange;
   readonly limits: { readonly memoryPerVmBytes: number; readonly processesPerVm: number };
   readonly qemu: QemuInstallation;
-  /** Whether a VM may have slots for devices that are added while it runs: its supervisor then keeps its privileges. */
+  /** Whether a VM may have slots for devices that are added while it runs: its VMM emulates a bridge for each. */
   readonly hotPlug: boolean;
   /** null when no host file exists and the built-in default is used. */
   readonly source: SpecSource | null;

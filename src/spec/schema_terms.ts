@@ -1,3 +1,4 @@
+import type { ZodMiniType } from "zod/mini";
 import type { Zod } from "./deferred_zod.js";
 import { SIZE_PATTERN } from "./size.js";
 
@@ -13,7 +14,7 @@ export function mapping<const Shape extends Readonly<Record<string, ZodTerm>>>(z
     issue.code === "unrecognized_keys" ? keys.join("\n") : `a mapping with the keys ${keys.join(", ")}`;
   return z.strictObject(shape, { error });
 }
-type ZodTerm = InstanceType<Zod["ZodMiniType"]>;
+type ZodTerm = ZodMiniType;
 
 export function text(z: Zod, pattern: RegExp, expectation: string) {
   return z.string(expectation).check(z.regex(pattern, expectation), z.describe(expectation));

@@ -8,6 +8,8 @@ import type { Problem } from "./problem.js";
  * takes 0.4 s at most for so many: without a bound 1 MiB of brackets takes it 7 s, and then exhausts the heap.
  */
 const TOKENS_MAX = 50_000;
+/** Too short for so many tokens: a token is a character at least, and the lexer adds a mark or two beside it. */
+const SURELY_FEW_CHARACTERS = TOKENS_MAX / 4;
 /** Deepest nesting of collections; the deepest key of both files is at 4. This bounds the recursion of composer and reader. */
 const DEPTH_MAX = 16;
 /** Longest message of the YAML library that is passed on, in characters; some quote the file. */
@@ -40,7 +42,7 @@ export interface ParsedYaml {
 /** Parses one YAML 1.2 document, core schema, without anchors, aliases, tags, directives and merge keys. Never throws. */
 export function parseYamlSyntax(text: string): ParsedYaml {
   const yaml = loadYaml();
-  const tooLarge = findExcess(yaml, text);
+  const tooLarge = text.length > SURELY_FEW_CHARACTERS ? findExcess(yaml, text) : undefined;
   if (tooLarge !== undefined) return { root: null, problems: [tooLarge] };
   const tokens = [...new yaml.Parser().parse(text)];
   const refused = findRefusedSyntax(tokens);

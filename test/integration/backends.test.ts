@@ -122,7 +122,7 @@ tap.after(async () => {
 
 /** `bulkhead` inside the test's network namespace; `ip netns exec` would hide the cgroups by mounting /sys anew. */
 function inNamespace(...args: string[]) {
-  const command = [`--net=/run/netns/${namespace}`, process.execPath, join(buildRoot, "src/cli/main.js"), ...args];
+  const command = [`--net=/run/netns/${namespace}`, process.execPath, join(buildRoot, "bundle/cli/main.js"), ...args];
   return spawn("nsenter", command, { cwd: fixture.directory, env: fixture.environment, stdio: ["ignore", "ignore", "pipe"] });
 }
 

@@ -2,24 +2,38 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { eventsOf } from "../support/event_reading.js";
 import { suite } from "../support/harness.js";
 import { findListed, isRunning, orphan, supervisorOf, writeIdleVm } from "../support/idle_vm.js";
 import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { Provoker } from "../support/provoke.js";
 import { runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
 
 const test = suite("bulkhead run --detach, attach", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
 let fixture: MachineFixture;
 
+let provoker: Provoker;
+/** ptrace(2), which no role may call: asm/unistd_64.h. */
+const PTRACE_CALL = 101;
+
 test.before(async () => {
   fixture = await makeFixture();
+  provoker = new Provoker();
 });
-test.after(() => fixture.remove());
+test.after(() => {
+  provoker.remove();
+  return fixture.remove();
+});
 test.afterEach(() => assert.equal(fixture.leftovers(), []));
 
 async function detach(vm: string, change?: (text: string) => string): Promise<void> {
   await writeIdleVm(fixture, vm, change);
   const started = await runBulkhead(["run", "--detach", `${vm}.yaml`], fixture);
   assert.is(started.exitCode, 0, started.stderr);
+}
+
+async function pidOf(vm: string, id: string): Promise<number> {
+  return (await findListed(fixture, vm))?.processes.find((process) => process.id === id)?.pid ?? 0;
 }
 
 /** proc_pid_stat(5): session, tty_nr. */
@@ -81,22 +95,61 @@ test("an orphan: attach gives it a supervisor that is confined, can ask and veri
   assert.ok(await isConfined("test-adopt"));
   const following = startBulkhead(["attach", "test-adopt"], fixture);
   await new Promise((resolve) => setTimeout(resolve, 500));
-  process.kill(before?.processes.find(({ id }) => id === "net0")?.pid ?? 0, "SIGKILL");
+  process.kill(await pidOf("test-adopt", "net0"), "SIGKILL");
   const ended = await following.finished;
   assert.is(ended.exitCode, 4, ended.stderr);
   assert.match(ended.stderr, /process "net0" died/);
 });
 
+test("an orphan that was taken over: a call that a filter refuses is an intrusion, as in a VM of one's own", async () => {
+  await detach("test-intruded");
+  await orphan(fixture, "test-intruded");
+  assert.is((await runBulkhead(["attach", "--no-follow", "test-intruded"], fixture)).exitCode, 0);
+  const following = startBulkhead(["attach", "test-intruded"], fixture);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  provoker.call(await pidOf("test-intruded", "disk0"), PTRACE_CALL);
+  const ended = await following.finished;
+  assert.is(ended.exitCode, 5, ended.stderr);
+  assert.match(ended.stderr, 'process "disk0" died of SIGSYS: its seccomp filter refused ptrace');
+});
+
+test("an orphan that was intruded upon while nobody supervised it: attach finds that out too", async () => {
+  await detach("test-unseen");
+  await orphan(fixture, "test-unseen");
+  const pid = await pidOf("test-unseen", "disk0");
+  provoker.call(pid, PTRACE_CALL);
+  await waitUntil(() => !isRunning(pid), "the device's end");
+  await runBulkhead(["attach", "--no-follow", "test-unseen"], fixture);
+  await waitUntil(() => eventsOf(fixture, "test-unseen", "end").length === 1, "the VM's end");
+  assert.equal(
+    eventsOf(fixture, "test-unseen", "end").map(({ reason, exitCode }) => [reason, exitCode]),
+    [["intrusion", 5]],
+  );
+  await waitUntil(() => fixture.leftovers().length === 0, "the end of the cleanup");
+});
+
 test("an orphan whose device died meanwhile: attach finds that out and ends it as its VM file says", async () => {
   await detach("test-late");
   await orphan(fixture, "test-late");
-  const listed = await findListed(fixture, "test-late");
-  const pid = listed?.processes.find(({ id }) => id === "disk0")?.pid ?? 0;
+  const pid = await pidOf("test-late", "disk0");
   process.kill(pid, "SIGKILL");
   await waitUntil(() => !isRunning(pid), "the device's end");
   await runBulkhead(["attach", "--no-follow", "test-late"], fixture);
   await waitUntil(async () => (await findListed(fixture, "test-late")) === undefined, "the VM's end");
   await waitUntil(() => fixture.leftovers().length === 0, "the end of the cleanup");
+});
+
+test("an orphan that is stopped: whoever stops it is confined while the guest may take its time, and tells of an intrusion", async () => {
+  await detach("test-halt", (text) => text.replace("shutdownGraceMs: 200", "shutdownGraceMs: 30000"));
+  await orphan(fixture, "test-halt");
+  const stopping = startBulkhead(["stop", "test-halt"], fixture);
+  await waitUntil(() => eventsOf(fixture, "test-halt", "stop").length === 1, "the request to shut down");
+  assert.is(supervisorOf(fixture, "test-halt"), stopping.child.pid);
+  assert.ok(await isConfined("test-halt"));
+  provoker.call(await pidOf("test-halt", "disk1"), PTRACE_CALL);
+  const stopped = await stopping.finished;
+  assert.is(stopped.exitCode, 5, stopped.stderr);
+  assert.match(stopped.stderr, /refused ptrace\n.*"test-halt" is stopped/);
 });
 
 test("an orphan without its keeper cannot be attached; stop says so and ends it by force", async () => {

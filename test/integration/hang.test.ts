@@ -53,7 +53,7 @@ for (const [id, how, reason, exitCode] of [
   ["disk0", "stopped", "device-hung", 4],
   ["disk1", "stopped", "device-hung", 4],
   ["disk0", "spinning", "device-hung", 4],
-  ["vmm", "stopped", "vmm-hung", 3],
+  ["vmm", "stopped", "vmm-hung", 4],
 ] as const) {
   const load = id === "disk0" ? "under guest I/O" : id === "disk1" ? "idle" : "under guest I/O";
   test(`${id}, ${load}, ${how}: it is killed within its deadline and named`, async () => {

@@ -32,7 +32,7 @@ interface Ran {
 }
 
 function runWith(input: Buffer | string, ...args: string[]): Ran {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(buildRoot, "src/cli/main.js"), "seccomp", ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(buildRoot, "bundle/cli/main.js"), "seccomp", ...args], {
     input,
   });
   return { status, stdout: stdout.toString("utf8"), stderr: stderr.toString("utf8"), bytes: stdout };

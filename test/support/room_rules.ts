@@ -54,6 +54,9 @@ const PACKAGE_INDEX = "src/index.ts";
 /** Packages with pointers, and compiled addons. */
 const NATIVE_MODULE = /^(@2060\.io\/)?(ffi|ref)-napi$|\.node$/;
 
+/** Parts of packages, joined by scripts/setup/bundles.mjs: dist/packages, as src/ files see it. */
+const BUNDLED_PACKAGE = /^packages\/[a-z]+\.cjs$/;
+
 const LINES_MAX = 250;
 const SNAKE_CASE = /^[a-z0-9]+(_[a-z0-9]+)*$/;
 const EMPTY_NAMES = new Set(["util", "utils", "helper", "helpers", "common", "misc", "manager", "managers"]);
@@ -113,6 +116,7 @@ function judgeCall(file: string, call: ts.CallExpression): string | null {
 function judgeImport(file: string, specifier: ts.Node, typeOnly: boolean): string | null {
   if (!ts.isStringLiteralLike(specifier) || !specifier.text.startsWith(".")) return null;
   const target = posix.join(posix.dirname(file), specifier.text);
+  if (BUNDLED_PACKAGE.test(target)) return null;
   const from = roomOf(file);
   const to = roomOf(target);
   if (to === null) return `"${specifier.text}" is in no room of DESIGN.md`;

@@ -23,7 +23,7 @@ export function startBulkhead(
   args: readonly string[],
   options: { readonly environment: NodeJS.ProcessEnv; readonly directory: string },
 ): RunningCommand {
-  const child = spawn(process.execPath, [join(buildRoot, "src/cli/main.js"), ...args], {
+  const child = spawn(process.execPath, [join(buildRoot, "bundle/cli/main.js"), ...args], {
     cwd: options.directory,
     env: options.environment,
     stdio: ["ignore", "pipe", "pipe"],

@@ -16,7 +16,7 @@ import {
 import type { LaunchPlan, ProcessPlan } from "../../plan/index.js";
 import { VMM_ID } from "../../spec/index.js";
 import { compareCgroupFiles } from "../cgroup.js";
-import { compareRoot as compareTree } from "../prepared_root.js";
+import { compareRoot as compareTree } from "../root_tree.js";
 import { Comparison, type Difference } from "./difference.js";
 import { compareFds, type HeldFd } from "./fds.js";
 import { compareFilters, compareLockDown } from "./filters.js";

@@ -96,7 +96,7 @@ class SearchTree {
   #search(range: Range): Choice {
     const byWeight = this.#singleValues(range);
     const picked = new Set(byWeight.slice(0, range.picked));
-    const left = indices(range).filter((index) => !picked.has(index));
+    const left = indicesWithout(range, picked);
     // Values that were picked out never come here, so where only they differ nothing is left to tell apart.
     const next = this.#at(left[0] ?? range.first).next;
     if (left.every((index) => this.#at(index).next === next)) return { cost: 0, plan: { kind: "done", next } };
@@ -161,7 +161,7 @@ class SearchTree {
     const key = range.first * RANGE_KEY + range.last;
     const known = this.#singles.get(key);
     if (known !== undefined) return known;
-    const single = indices(range).filter((index) => this.#isSingle(index));
+    const single = indicesWithout(range, new Set()).filter((index) => this.#isSingle(index));
     single.sort((a, b) => this.#weight(b) - this.#weight(a) || a - b);
     this.#singles.set(key, single);
     return single;
@@ -188,8 +188,10 @@ const RANGE_KEY = 2 ** 17;
 /** One more than the largest 32-bit value. */
 const END_OF_VALUES = 2 ** 32;
 
-function indices({ first, last }: Range): number[] {
-  return Array.from({ length: last - first + 1 }, (_, offset) => first + offset);
+function indicesWithout({ first, last }: Range, picked: ReadonlySet<number>): number[] {
+  const indices: number[] = [];
+  for (let index = first; index <= last; index += 1) if (!picked.has(index)) indices.push(index);
+  return indices;
 }
 
 function mergeNeighbours(intervals: readonly Interval[]): Interval[] {

@@ -45,7 +45,7 @@ type ErrorClass = new (failure: errors.Failure) => errors.BulkheadError;
 const classes = Object.entries(errors).filter(([name]) => name.endsWith("Error") && name !== "BulkheadError");
 
 test("exit codes: the numbers are those that scripts know", () => {
-  assert.equal(EXIT, { clean: 0, findings: 1, badInput: 2, hostCannot: 3, deviceDied: 4, intrusion: 5, internal: 70 });
+  assert.equal(EXIT, { clean: 0, findings: 1, badInput: 2, hostCannot: 3, processDied: 4, intrusion: 5, internal: 70 });
 });
 
 test("classes: every one of them has an exit code here", () => {

@@ -135,7 +135,7 @@ async function takeOver(listenerFd: number) {
   const { addon } = await import("../../../src/kernel/index.js");
   const next = new addon.CallGate({ attach: [], absent: [], kill: false, onRefusal: () => {} });
   const pidfd = addon.openPidfd({ pid: gated.pid });
-  next.resume({ listenerFd, pid: gated.pid, pidfd });
+  next.resume({ listenerFd, memoryFd: -1, pid: gated.pid, pidfd });
   return next;
 }
 

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, uptime } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import type { ExitStatus } from "../../../src/kernel/index.js";
@@ -19,6 +19,9 @@ function played(facts: { call?: number; fault?: RecordedFault }): KernelLog {
   return { refusedCall: () => facts.call ?? null, fault: () => facts.fault ?? null } as unknown as KernelLog;
 }
 
+/** Of a process that is not our child. */
+const UNTOLD: ExitStatus = { exitCode: null, signal: null };
+
 let folder: string;
 test.beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "bulkhead-death-"));
@@ -27,7 +30,18 @@ test.afterEach(() => rmSync(folder, { recursive: true }));
 
 test("a refused call is named, and an intrusion", async () => {
   const cause = await explainDeath({ pid: 1, plan: NO_PLAN }, signal(31), played({ call: 59 }));
-  assert.equal(cause, { words: "SIGSYS: its seccomp filter refused execve", intrusion: true, syscall: "execve" });
+  const words = "SIGSYS: its seccomp filter refused execve";
+  assert.equal(cause, { words, intrusion: true, syscall: "execve", status: signal(31) });
+});
+
+test("another's child: its refused call is an intrusion, its fault is one, and without a record nothing is made up", async () => {
+  const refused = await explainDeath({ pid: 1, plan: NO_PLAN }, UNTOLD, played({ call: 59 }));
+  assert.equal([refused.intrusion, refused.syscall, refused.status], [true, "execve", signal(31)]);
+  const fault = { what: "segfault at 10", file: null, offset: null };
+  const faulted = await explainDeath({ pid: 1, plan: NO_PLAN }, UNTOLD, played({ fault }));
+  assert.equal([faulted.intrusion, faulted.words], [false, "SIGSEGV: segfault at 10"]);
+  const unknown = await explainDeath({ pid: 1, plan: NO_PLAN }, UNTOLD, played({}));
+  assert.equal([unknown.intrusion, unknown.words], [false, "an end that only its parent knows"]);
 });
 
 test("a refused call without a record is an intrusion, and nothing is made up", async () => {
@@ -47,6 +61,7 @@ test("the OOM killer of the process's cgroup is named with its limit; another SI
   writeFileSync(`${folder}/memory.events`, "low 0\nhigh 0\nmax 12\noom 1\noom_kill 1\noom_group_kill 0\n");
   const killed = await explainDeath({ pid: 1, plan }, signal(9), played({}));
   assert.is(killed.words, "SIGKILL: it was out of memory (its cgroup has memory.max 1048576)");
+  assert.is((await explainDeath({ pid: 1, plan }, UNTOLD, played({}))).words, killed.words);
   writeFileSync(`${folder}/memory.events`, "low 0\nhigh 0\nmax 12\noom 1\noom_kill 0\noom_group_kill 0\n");
   assert.is((await explainDeath({ pid: 1, plan }, signal(9), played({}))).words, "SIGKILL");
   rmSync(`${folder}/memory.events`);
@@ -96,6 +111,14 @@ real("a call that a filter kills for, and an abort() of a pid 1, are found by pi
     assert.is(ended.signal, "SIGSYS");
     const refused = await explainDeath({ pid: ended.pid, plan: NO_PLAN }, signal(31), log);
     assert.is(refused.syscall, "chroot");
+    const opened = new KernelLog();
+    // The kernel counts in ticks of 10 ms, and its clocks drift apart.
+    const ticks = (seconds: number) => String(Math.round(seconds * 100));
+    const inLog = (startTime: string) => explainDeath({ pid: ended.pid, plan: NO_PLAN, startTime }, UNTOLD, opened);
+    assert.equal((await inLog(ticks(uptime()))).syscall, "chroot");
+    const later = await inLog(ticks(uptime() * 1.01 + 60));
+    assert.equal([later.intrusion, later.syscall], [false, null], "a record from before the process started is another's");
+    opened.close();
     // It says the pid that this /proc shows, and is pid 1 where it lives.
     const pid = Number(execFileSync("sh", ["-c", `unshare --pid --fork ${victim.path} abort || true`], { encoding: "utf8" }));
     assert.is(log.fault(pid)?.what, "general protection fault");

@@ -26,11 +26,11 @@ for (const role of ["device", "vmm"] as const) {
   });
 }
 
-test("death: a device ends the VM with 4, the VMM with 3, and the process is named", () => {
+test("death: a device and the VMM end the VM with 4, and the process is named", () => {
   const device = endingOfDeath("disk0", "device", { cause: { words: "SIGKILL", intrusion: false }, lastWords: "" });
   assert.equal(device, { reason: "device-died", process: "disk0", detail: 'process "disk0" died of SIGKILL', exitCode: 4 });
   const vmm = endingOfDeath("vmm", "vmm", { cause: { words: "exit status 1", intrusion: false }, lastWords: "" });
-  assert.equal([vmm.reason, vmm.exitCode, vmm.process], ["vmm-died", 3, "vmm"]);
+  assert.equal([vmm.reason, vmm.exitCode, vmm.process], ["vmm-died", 4, "vmm"]);
 });
 
 test("death: last words are told", () => {
@@ -42,12 +42,12 @@ test("death: last words are told", () => {
   assert.is(ending.detail, 'process "disk0" died of exit status 31; its last words: no space | abort');
 });
 
-test("hang: a device ends the VM with 4, the VMM with 3, and what it did is told", () => {
+test("hang: a device and the VMM end the VM with 4, and what it did is told", () => {
   const hang = { silentMs: 9876, detail: "did not answer on its monitor; its threads are stopped" };
   const device = endingOfHang("disk0", "device", hang);
   assert.equal([device.reason, device.exitCode], ["device-hung", 4]);
   assert.match(device.detail, '"disk0" made no progress for 9876 ms and was killed: it did not answer on its monitor');
-  assert.equal([endingOfHang("vmm", "vmm", hang).reason, endingOfHang("vmm", "vmm", hang).exitCode], ["vmm-hung", 3]);
+  assert.equal([endingOfHang("vmm", "vmm", hang).reason, endingOfHang("vmm", "vmm", hang).exitCode], ["vmm-hung", 4]);
 });
 
 test.run();

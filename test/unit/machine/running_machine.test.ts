@@ -125,6 +125,14 @@ test("a guest's shutdown ends in order and logs no death", async () => {
   assert.not.match(events(), /"event":"(death|intrusion)"/);
 });
 
+test("a guest's shutdown of a VM that another launcher started: how its VMM ended is not known, and nothing speaks against it", async () => {
+  const started = machine();
+  for (const listener of vmm.listeners) listener({ event: "SHUTDOWN", data: { guest: true } });
+  vmm.end({ exitCode: null, signal: null });
+  const { reason, exitCode } = await started.ended;
+  assert.equal({ reason, exitCode }, { reason: "guest-shutdown", exitCode: 0 });
+});
+
 test("a watchdog that stops the VM: QEMU quits, and the watchdog is what ended it", async () => {
   disk0 = new PlayedProcess("disk0", "stop");
   const running = machine();

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { loadCallFrequencies, loadRolePolicy } from "../../../src/policy/index.js";
+import { writeProgram } from "../../../src/seccomp/bpf_program.js";
+import { attempt, takeProved } from "../../../src/seccomp/choose_program.js";
 import { compileWithLibseccomp } from "../../../src/seccomp/compile_libseccomp.js";
 import {
   AUDIT_ARCH_X86_64,
@@ -65,6 +67,23 @@ test("a rule that libseccomp's lowering refuses: ours is taken, and the reason k
   const faults = choice.candidates.flatMap((candidate) => ("fault" in candidate ? [candidate.fault] : []));
   assert.is(faults.length, 2);
   assert.match(faults[0] as string, /multiply/);
+});
+
+test("the cheapest program is not its policy: the next one is taken, and the reason kept", () => {
+  const rules = combinePhases(policy([rule("read")]), "run");
+  const calls = [{ syscall: "read", args: [], count: 1 }] satisfies CallFrequency[];
+  // BPF_RET | BPF_K with SECCOMP_RET_ALLOW.
+  const allowAll = writeProgram([{ code: 0x06, jumpTrue: 0, jumpFalse: 0, operand: 0x7fff0000 }]);
+  const sound = attempt("bulkhead", calls, () => compileWithLibseccomp(policy([rule("read")]), { phases: "run" }));
+  const { choice, bytes } = takeProved(rules, [sound, attempt("libseccomp", calls, () => allowAll)]);
+  assert.is(choice.generator, "bulkhead");
+  assert.equal(bytes, sound.program?.bytes);
+  const fault = choice.candidates.find(({ generator }) => generator === "libseccomp");
+  assert.match("fault" in (fault ?? {}) ? (fault as { fault: string }).fault : "", /gets allow, and the policy says .*weaker/);
+  assert.throws(
+    () => takeProved(rules, [attempt("libseccomp", calls, () => allowAll)]),
+    (error: { code: string }) => error.code === "filter-differs",
+  );
 });
 
 test("rules that contradict each other: refused, whoever would compile them", () => {

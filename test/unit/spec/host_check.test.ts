@@ -37,7 +37,7 @@ test("host without taps: a tap is refused, a card without a cable is not", () =>
   checkAgainstHost(parseVmText(FULL_VM_TEXT.replace("tap: tap0", "disconnected: true"), VM_ORIGIN), host);
 });
 
-test("slots for hot-plug: refused unless the host file permits them, for the supervisor keeps its privileges", () => {
+test("slots for hot-plug: refused unless the host file permits them, for each is one more device in the VMM", () => {
   const plugging = parseVmText("name: a\nmachine: {memory: 64M, hotPlugSlots: 2}\n", VM_ORIGIN);
   const { message } = errorOf(() => checkAgainstHost(plugging, builtInHostConfig()));
   assert.match(message, /does not permit machine.hotPlugSlots \(hotPlug, built in/);

@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
 import { PlanError } from "../../../src/errors/index.js";
-import { wireDevice } from "../../../src/plan/device_wiring.js";
+import { wireDevice } from "../../../src/plan/wire_device.js";
 import type { DeviceSpec } from "../../../src/spec/index.js";
 import { NO_BACKENDS } from "../../support/device_backends.js";
 import { suite } from "../../support/harness.js";

@@ -1,0 +1,23 @@
+/** What deferred_zod.ts loads, bundled by the set-up into dist/packages/zod.cjs: without the rest, its languages before all. */
+export {
+  _default,
+  array,
+  boolean,
+  config,
+  describe,
+  enum,
+  int,
+  lazy,
+  literal,
+  maximum,
+  meta,
+  minimum,
+  nonnegative,
+  nullable,
+  optional,
+  regex,
+  strictObject,
+  string,
+  toJSONSchema,
+  union,
+} from "zod/mini";
