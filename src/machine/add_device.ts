@@ -132,9 +132,9 @@ class DeviceStart {
         await new Promise((resolve) => setTimeout(resolve, READING_PAUSE_MS));
       }
     }
-    this.#gate?.seal();
-    // From here on the channel has its two peers, and the supervisor, which gives its copy to the VMM.
-    this.#made?.close();
+    // From here on the channel has its two peers, and the supervisor, which gives its copy to the VMM; and the listener has the
+    // supervisor alone: of two that answer, one would wait for a call that the other has taken.
+    this.close();
   }
 
   /** The supervisor has its own copies of what it took; where it took none, the kernel refuses start calls. */

@@ -67,8 +67,8 @@ async function lockDown(process: MachineProcess, lock: LockDown): Promise<void> 
   await orDeath(process, async () => {
     await process.monitor.open();
     await process.monitor.execute(LOAD_ALL_TYPES.execute, LOAD_ALL_TYPES.arguments);
+    await lock(process);
   });
-  await lock(process);
 }
 
 async function attach(process: MachineProcess): Promise<void> {

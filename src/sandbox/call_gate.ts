@@ -113,6 +113,7 @@ export class CallGate {
 
   /** Its process has ended, or is given up: with the last copy of the listener closed the kernel refuses its start calls. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.native.close();
   }

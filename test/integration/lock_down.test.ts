@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { launch, type RunningMachine } from "../../src/index.js";
@@ -151,6 +151,24 @@ for (const step of ["lock", "attach", "verify"]) {
     assert.is((await runBulkhead(["gc"], fixture)).exitCode, 0);
   });
 }
+
+test("a device added to a running VM: its gate is handed over, to a supervisor that may open nothing of it", async () => {
+  await writeIdleVm(fixture, "lock-added", (text) => text.replace("accel: tcg", "accel: tcg, hotPlugSlots: 1"));
+  writeFileSync(join(fixture.directory, "host.yaml"), "hotPlug: true\n", { mode: 0o644 });
+  writeFileSync(join(fixture.directory, "net7.yaml"), "{id: net7, role: net, model: e1000, net: {disconnected: true}}\n");
+  const started = await runBulkhead(["run", "--detach", "--host-file", "host.yaml", "lock-added.yaml"], fixture);
+  assert.is(started.exitCode, 0, started.stderr);
+  const added = await runBulkhead(["device", "add", "lock-added", "net7.yaml"], fixture);
+  assert.is(added.exitCode, 0, added.stderr);
+  const pid = (await findListed(fixture, "lock-added"))?.processes.find(({ id }) => id === "net7")?.pid ?? 0;
+  provoker.call(pid, EXEC);
+  await waitUntil(() => eventsOf(fixture, "lock-added", "intrusion").length === 1, "the intrusion");
+  const [event] = eventsOf(fixture, "lock-added", "intrusion");
+  assert.equal([event?.process, event?.syscall], ["net7", "execve"]);
+  assert.match(String(event?.mapping), "libc.so.6+0x");
+  await waitUntil(() => fixture.leftovers().length === 0, "the end of the cleanup");
+  assert.equal(eventsOf(fixture, "lock-added", "refusal"), []);
+});
 
 test("launcher and keeper killed: the kernel answers, and nothing is let through", async () => {
   await writeIdleVm(fixture, "lock-alone");
