@@ -2,11 +2,13 @@
 import { CommanderError } from "commander";
 import { EXIT } from "../errors/index.js";
 import { makeProgram } from "./program.js";
-import { reportFailure } from "./report_failure.js";
+import { endOnUncaught, reportFailure } from "./report_failure.js";
 
 // A reader that went away (EPIPE: `bulkhead doctor | head -3`), a terminal that hung up (EIO) or a full disk (ENOSPC) takes
 // the rest of the output with it; it ends no VM, and there is nowhere left to report it.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
+endOnUncaught();
 
 try {
   const program = await makeProgram(process.argv.slice(2));

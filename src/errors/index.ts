@@ -1,6 +1,7 @@
 export { BulkheadError, EXIT, type ExitCode, type Failure, wordFailure } from "./bulkhead_error.js";
 export {
   HostError,
+  IntrusionError,
   KernelError,
   MachineError,
   PlanError,

@@ -60,6 +60,11 @@ export class MachineError extends BulkheadError {
   readonly exitCode: ExitCode = EXIT.hostCannot;
 }
 
+/** A process made a call that its policy refuses while it was brought up: the VM, or the device, is not to be had as it is. */
+export class IntrusionError extends BulkheadError {
+  readonly exitCode: ExitCode = EXIT.intrusion;
+}
+
 /** What another process of Bulkhead answered: its words, its code, and the exit code that they have there; 3 by default. */
 export class RemoteError extends BulkheadError {
   readonly exitCode: ExitCode;

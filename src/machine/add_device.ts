@@ -1,4 +1,4 @@
-import { closeSync, openSync, readlinkSync } from "node:fs";
+import { closeSync, readlinkSync } from "node:fs";
 import { MachineError, SandboxError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
 import { type LaunchPlan, requireHotPlugSlot } from "../plan/index.js";
@@ -19,9 +19,10 @@ import { MachineFds, type ProcessFds } from "./channels.js";
 import { askSupervisor } from "./control_client.js";
 import type { AdditionTurn, WirePlanning } from "./control_message.js";
 import { inodesOf, type RunEvidence, readEvidence } from "./evidence.js";
-import { handOver } from "./handover.js";
+import { handDeviceOver } from "./hand_device_over.js";
 import { type PreparedDevice, prepareDevice } from "./prepare_device.js";
 import { logRefusals } from "./refused_call.js";
+import { fdsOfLines, type SerialFiles } from "./serial_line.js";
 import type { PlanningContext } from "./supervision.js";
 
 /** include/uapi/asm-generic/signal.h */
@@ -45,6 +46,9 @@ export async function addDeviceToVm(directories: Directories, run: KnownRun, add
   const onTurn = (turn: AdditionTurn): Promise<void> => work.take(turn);
   try {
     return (await askSupervisor(run, request, { deadlineMs: SUPERVISOR_DEADLINE_MS, onTurn })) as AdditionReport;
+  } catch (error) {
+    await work.abandon();
+    throw error;
   } finally {
     work.close();
   }
@@ -60,7 +64,9 @@ class DeviceStart {
   readonly #directories: Directories;
   readonly #vm: string;
   readonly #added: AddedDevice;
+  #pidfd: number | undefined;
   #made: MachineFds | undefined;
+  #lines: SerialFiles | undefined;
   #standing: Standing | undefined;
   #gate: CallGate | null = null;
 
@@ -93,21 +99,20 @@ class DeviceStart {
     const prepared = await prepareDevice({ planning, running: evidence.plan, spec: evidence.spec }, this.#added);
     const made = new MachineFds(prepared.images);
     this.#made = made;
+    this.#lines = prepared.lines;
     const fds = made.make(prepared.process);
     await prepareRoot(planning.directories.cache, prepared.inventory);
     if (prepared.plan.cgroup !== null) setCgroupLimits(prepared.plan.cgroup);
     const process = await spawn(prepared, fds, { running: evidence.plan, vmmPid: pidOf(evidence, VMM_ID) });
+    this.#pidfd = process.pidfd;
     try {
       leaveAdditionFacts(run.directory, factsOf({ prepared, evidence, fds, channel: made.channelEnd(id, "vmm").inode }, process));
       this.#gate = process.gate;
       logRefusals(this.#directories, this.#vm, { plan: prepared.process, gate: process.gate });
-      handAllOver(run.directory, token, { fds, process, channel: made.channelEnd(id, "vmm").fd });
+      handDeviceOver(run.directory, token, { prepared, fds, process, channel: made.channelEnd(id, "vmm").fd });
     } catch (error) {
-      addon.sendSignal({ pidfd: process.pidfd, signal: SIGKILL });
-      await addon.waitExit({ pidfd: process.pidfd, keepAlive: true });
+      await this.#kill();
       throw error;
-    } finally {
-      closeSync(process.pidfd);
     }
     const { pid, session } = process;
     const started = { plan: prepared.process, pid, session, phase: null, inventory: prepared.inventory, held: fds.held };
@@ -134,13 +139,40 @@ class DeviceStart {
     }
     // From here on the channel has its two peers, and the supervisor, which gives its copy to the VMM; and the listener has the
     // supervisor alone: of two that answer, one would wait for a call that the other has taken.
-    this.close();
+    this.#closeShared();
+  }
+
+  /** Ends the process of a device that did not become part of the VM: a supervisor that died, or gave up waiting, has not. */
+  async abandon(): Promise<void> {
+    const run = findRun(this.#directories, this.#vm);
+    const joined = run === null ? undefined : readEvidence(run)?.plan.processes.some(({ id }) => id === this.#added.device.id);
+    if (joined !== true) await this.#kill();
+  }
+
+  async #kill(): Promise<void> {
+    const pidfd = this.#pidfd;
+    if (pidfd === undefined) return;
+    try {
+      addon.sendSignal({ pidfd, signal: SIGKILL });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+    await addon.waitExit({ pidfd, keepAlive: true });
   }
 
   /** The supervisor has its own copies of what it took; where it took none, the kernel refuses start calls. */
   close(): void {
+    if (this.#pidfd !== undefined) closeSync(this.#pidfd);
+    this.#pidfd = undefined;
+    this.#closeShared();
+  }
+
+  /** What others hold by now. */
+  #closeShared(): void {
     this.#made?.close();
     this.#gate?.close();
+    if (this.#lines !== undefined) for (const fd of fdsOfLines(this.#lines).values()) closeSync(fd);
+    this.#lines = undefined;
   }
 }
 
@@ -160,27 +192,6 @@ async function spawn(
 
 function pidOf({ started }: RunEvidence, id: string): number {
   return started.find(({ plan }) => plan.id === id)?.pid ?? 0;
-}
-
-interface HandedOver {
-  readonly fds: ProcessFds;
-  readonly process: WatchedProcess;
-  /** The VMM's end. */
-  readonly channel: number;
-}
-
-/** With what a confined supervisor could not open: the process's memory, for the paths of opens, and what is mapped in it. */
-function handAllOver(directory: string, token: string, { fds, process, channel }: HandedOver): void {
-  const { pid, pidfd, gate } = process;
-  const opened = ["mem", "maps"].map((name) => openSync(`/proc/${pid}/${name}`, "r"));
-  const listener = gate?.copyListener() ?? -1;
-  const [memory = -1, maps = -1] = opened;
-  const named = { pidfd, monitor: fds.monitor, log: fds.log, channel, listener, memory, maps };
-  try {
-    handOver(directory, token, new Map(Object.entries(named)));
-  } finally {
-    for (const fd of [...opened, listener]) if (fd >= 0) closeSync(fd);
-  }
 }
 
 interface Made {

@@ -8,9 +8,9 @@ import { findRun, identifyProcess, isAlive, type KnownRun, logEvent, OwnedRun, t
 import { channelInodeOf } from "./channels.js";
 import { signalProcess } from "./cleanup.js";
 import { openControl } from "./control_server.js";
+import { loadSyscallNames } from "./death_cause.js";
 import { type RunEvidence, readEvidence, replaceLauncherPlan } from "./evidence.js";
 import { Feed } from "./feed.js";
-import { imageRootsOf, openTenantFile } from "./image.js";
 import { inspectRun } from "./inspect.js";
 import { Keeper, listenerName } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
@@ -20,7 +20,7 @@ import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { logRefusals } from "./refused_call.js";
 import { RunningMachine } from "./running_machine.js";
-import { connectSerialEnd, openSerialFiles, serialFilesOf } from "./serial_line.js";
+import { connectSerialEnd, takeLines } from "./serial_line.js";
 import { removeStrays } from "./strays.js";
 import type { PlanningContext } from "./supervision.js";
 
@@ -92,7 +92,7 @@ class Adoption {
     this.#connectSerialEnds(kept);
     // What is left is of processes that have ended, or has a name that this version does not know.
     for (const fd of kept.values()) closeSync(fd);
-    const state = await resumeMonitors(processes);
+    const [state] = await Promise.all([resumeMonitors(processes), loadSyscallNames()]);
     const launcher = identifyProcess(process.pid);
     if (launcher === null) throw new Error("/proc does not show the launcher itself");
     replaceLauncherPlan(this.#run, launcherPlan);
@@ -130,21 +130,13 @@ class Adoption {
     };
   }
 
-  /** A console that went to the launcher's terminal goes to those who follow, and nowhere else. */
+  /** With the files that the dead launcher had opened. A console that went to its terminal goes to those who follow alone. */
   #connectSerialEnds(kept: Map<string, number>): void {
-    const { spec } = this.#evidence;
-    const { directory, file } = spec.source;
-    const roots = imageRootsOf(spec, this.#request.hostConfig);
-    const files = openSerialFiles(spec, (path, access) =>
-      openTenantFile({ path, access, position: () => file }, directory, roots),
-    );
-    const unused = new Set(serialFilesOf(files));
-    const onward = { stdio: null, feed: this.#feed };
-    for (const { id } of this.#evidence.plan.processes) {
-      if (!kept.has(`${id}/serial`)) continue;
-      for (const taken of connectSerialEnd({ id, fd: takeFd(kept, `${id}/serial`) }, files, onward)) unused.delete(taken);
+    const ids = this.#evidence.plan.processes.flatMap(({ id }) => (kept.has(`${id}/serial`) ? [id] : []));
+    const files = takeLines(kept, ids);
+    for (const id of ids) {
+      connectSerialEnd({ id, fd: takeFd(kept, `${id}/serial`) }, files, { stdio: null, feed: this.#feed });
     }
-    for (const { fd } of unused) closeSync(fd);
   }
 }
 

@@ -1,7 +1,6 @@
-import { MachineError } from "../errors/index.js";
 import { VMM_ID } from "../spec/index.js";
-import { explainDeath } from "./death_cause.js";
-import type { KernelLog } from "./kernel_log.js";
+import { loadSyscallNames } from "./death_cause.js";
+import { type EarlyDeathContext, orEarlyDeath } from "./early_death.js";
 import type { MachineProcess } from "./machine_process.js";
 
 /** How a process is locked down that is ready for it. */
@@ -25,35 +24,37 @@ export function startingOf(processes: ReadonlyMap<string, MachineProcess>): Star
 }
 
 /**
- * Waits until every device process answers on its monitor, having seen nothing of the tenant's yet, and locks it down. Throws
- * MachineError "process-died" for one that dies meanwhile, SandboxError "lock-down-failed". `lock`: for processes whose gate
- * another launcher has.
+ * Waits until every device process answers on its monitor, having seen nothing of the tenant's yet, and locks it down. A process
+ * that dies meanwhile ends the wait. `lock`: for processes whose gate another launcher has. Throws SandboxError "lock-down-failed".
  */
-export async function lockDevices(starting: StartingProcesses, kernelLog: KernelLog, lock = lockGate): Promise<void> {
-  await unlessOneDies(
-    starting,
-    kernelLog,
-    starting.devices.map((device) => lockDown(device, lock)),
-  );
+export function lockDevices(starting: StartingProcesses, context: EarlyDeathContext, lock = lockGate): Promise<void> {
+  return unlessOneDies(starting, context, () => starting.devices.map((device) => lockDown(device, lock)));
 }
 
 /**
  * Attaches the backends of devices that were locked down. All at once, and the VMM's monitor with them: it answers when its
  * proxies have found their devices, which exist only after their own commands ran. Then the VMM is locked down too.
  */
-export async function attachAll(starting: StartingProcesses, kernelLog: KernelLog): Promise<void> {
+export function attachAll(starting: StartingProcesses, context: EarlyDeathContext): Promise<void> {
   const { devices, vmm } = starting;
-  await unlessOneDies(starting, kernelLog, [...devices.map(attach), ...(vmm === null ? [] : [lockDown(vmm, lockGate)])]);
+  const begin = () => [...devices.map(attach), ...(vmm === null ? [] : [lockDown(vmm, lockGate)])];
+  return unlessOneDies(starting, context, begin);
 }
 
-/** One that dies after its own part counts as well: the others would wait for it in vain. */
-async function unlessOneDies(
+function unlessOneDies(
   { devices, vmm }: StartingProcesses,
-  kernelLog: KernelLog,
-  work: readonly Promise<void>[],
+  context: EarlyDeathContext,
+  begin: () => readonly Promise<void>[],
 ): Promise<void> {
   const all = vmm === null ? devices : [...devices, vmm];
-  await Promise.race([Promise.all(work), ...all.map((process) => reportDeath(process, kernelLog))]);
+  return orEarlyDeath(all, context, async () => {
+    // Loaded while QEMU starts; a death from here on is told by them.
+    const done = Promise.all([loadSyscallNames(), ...begin()]);
+    // One that dies after its own part counts as well: the others would wait for it in vain.
+    const ended = Promise.race(all.map(({ confined }) => confined.ended));
+    const isLost = await Promise.race([done.then(() => false), ended.then(() => true)]);
+    if (isLost) throw new Error("a process ended while it was brought up");
+  });
 }
 
 /**
@@ -64,48 +65,11 @@ const LOAD_ALL_TYPES = { execute: "qom-list-types", arguments: { implements: "ir
 
 /** When QEMU answers a command its main loop runs, its signal handlers are installed and its own threads are made. */
 async function lockDown(process: MachineProcess, lock: LockDown): Promise<void> {
-  await orDeath(process, async () => {
-    await process.monitor.open();
-    await process.monitor.execute(LOAD_ALL_TYPES.execute, LOAD_ALL_TYPES.arguments);
-    await lock(process);
-  });
+  await process.monitor.open();
+  await process.monitor.execute(LOAD_ALL_TYPES.execute, LOAD_ALL_TYPES.arguments);
+  await lock(process);
 }
 
-async function attach(process: MachineProcess): Promise<void> {
-  await orDeath(process, async () => {
-    for (const command of process.confined.plan.monitor) await process.monitor.execute(command.execute, command.arguments);
-  });
-}
-
-/** A dead process closes its monitor first; the way it died says more. Without a death the error stands. */
-async function orDeath(process: MachineProcess, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    const death = await Promise.race([
-      process.confined.ended,
-      new Promise<null>((resolve) => setTimeout(() => resolve(null), DEATH_SHOWS_MS)),
-    ]);
-    if (death === null) throw error;
-    // reportDeath tells of it.
-    await new Promise<never>(() => {});
-  }
-}
-
-/** A process whose monitor closed shows as ended within this time, in ms. */
-const DEATH_SHOWS_MS = 200;
-
-async function reportDeath(process: MachineProcess, kernelLog: KernelLog): Promise<never> {
-  const status = await process.confined.ended;
-  // Its last words may still be in the pipe.
-  await new Promise((resolve) => setImmediate(resolve));
-  const cause = await explainDeath(process.confined, status, kernelLog);
-  const words = process.log.lastWords();
-  const { id } = process.confined.plan;
-  throw new MachineError({
-    code: "process-died",
-    tried: `Cannot bring up process "${id}"`,
-    subject: id,
-    answer: `it died of ${cause.words}${words === "" ? "" : ` and said: ${words}`}`,
-  });
+async function attach({ confined, monitor }: MachineProcess): Promise<void> {
+  for (const command of confined.plan.monitor) await monitor.execute(command.execute, command.arguments);
 }

@@ -1,4 +1,5 @@
 import { closeSync } from "node:fs";
+import { MachineError } from "../errors/index.js";
 import { readCgroupFacts } from "../host/index.js";
 import { addon } from "../kernel/index.js";
 import { findInCgroup, listPids } from "../observe/index.js";
@@ -84,7 +85,10 @@ export interface CleanupOptions {
   readonly onStep?: (step: CleanupStep) => void;
 }
 
-/** Ends every process of a run and gives back all that it holds on the host, in the order in which things hold each other. */
+/**
+ * Ends every process of a run and gives back all that it holds on the host, in the order in which things hold each other. Throws
+ * MachineError "processes-linger", with the record and the reservations as they were, while any of its processes lives.
+ */
 async function clear(directories: Directories, record: RunRecord, options: CleanupOptions): Promise<void> {
   const { patienceMs = DEATH_DEADLINE_MS, onStep } = options;
   onStep?.("end-processes");
@@ -96,7 +100,10 @@ async function clear(directories: Directories, record: RunRecord, options: Clean
   const processes = [...recorded, ...strayProcesses(record, new Set(uids))];
   for (const process of processes.filter(isAlive)) killUnlessConfined(process);
   const deadline = Date.now() + patienceMs;
-  while (processes.some(isAlive) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, DEATH_POLL_MS));
+  while (processes.some(isAlive)) {
+    if (Date.now() > deadline) throw processesLinger(record.vm, processes.filter(isAlive), patienceMs);
+    await new Promise((resolve) => setTimeout(resolve, DEATH_POLL_MS));
+  }
   onStep?.("remove-cgroup");
   if (record.cgroup !== null) await removeCgroup(record.cgroup, patienceMs);
   onStep?.("release-uids");
@@ -109,6 +116,32 @@ export async function dismantle(directories: Directories, run: OwnedRun, options
   options.onStep?.("forget");
   run.release();
   logEvent(directories, { event: "cleanup", vm: run.record.vm });
+}
+
+/**
+ * Likewise, at the end of a launcher's work for the VM. What fails is logged and returned, and the VM left on record for another
+ * to end: it must not take the place of how the VM ended.
+ */
+export async function dismantleOrLeave(directories: Directories, run: OwnedRun, options: CleanupOptions): Promise<Error | null> {
+  try {
+    await dismantle(directories, run, options);
+    return null;
+  } catch (cause) {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    logEvent(directories, { event: "cleanup-failed", vm: run.record.vm, message: error.message });
+    run.abandon();
+    return error;
+  }
+}
+
+function processesLinger(vm: string, alive: readonly ProcessIdentity[], patienceMs: number): MachineError {
+  return new MachineError({
+    code: "processes-linger",
+    tried: `Cannot end VM "${vm}"`,
+    subject: vm,
+    answer: `killed ${patienceMs} ms ago, these of its processes are still there: ${alive.map(({ pid }) => pid).join(", ")}`,
+    remedy: "The kernel holds them, most likely for a device that does not answer; `bulkhead gc` tries again.",
+  });
 }
 
 /** Ends a VM whose launcher is dead and forgets it. Returns false when another launcher has it. */

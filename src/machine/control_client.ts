@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { createConnection, type Socket } from "node:net";
-import { MachineError } from "../errors/index.js";
+import { MachineError, RemoteError } from "../errors/index.js";
 import type { KnownRun } from "../state/index.js";
 import {
   type AdditionTurn,
@@ -15,12 +15,15 @@ import {
 import type { FeedItem } from "./feed.js";
 import { readLines } from "./line_reader.js";
 import { parseMessage } from "./qmp_message.js";
+import { ADDITION_ABANDONED } from "./talk.js";
 
 export interface ControlOptions {
   /** Longest wait for the answer, in ms, the caller's own turns not counted; null: as long as the VM lives. Default 30000. */
   readonly deadlineMs?: number | null;
   /** Does what the supervisor asks of the caller meanwhile. One that throws ends the request with its error. */
   readonly onTurn?: (turn: AdditionTurn) => Promise<void>;
+  /** Called once the VM is followed: whatever happens from then on comes as an item. */
+  readonly onFollowing?: () => void;
   /** Gets what happens, where the request follows the VM. */
   readonly onItem?: (item: FeedItem) => void;
   /** Aborted: the connection is closed and the answer is null. */
@@ -87,6 +90,8 @@ class Exchange {
 
   /** And waits for what comes of it. */
   #send(message: ControlRequest | { readonly done: boolean }): void {
+    // The supervisor died during the caller's turn; that was told.
+    if (this.#socket.destroyed) return;
     this.#socket.write(`${JSON.stringify(message)}\n`);
     const { deadlineMs = ANSWER_DEADLINE_MS } = this.#options;
     if (deadlineMs === null) return;
@@ -99,6 +104,7 @@ class Exchange {
   #hear(line: string): void {
     const answer = parseMessage(line) as ControlAnswer | string;
     if (typeof answer === "string") this.#fail(supervisorError("supervisor-garbled", this.#vm, answer));
+    else if ("following" in answer) this.#options.onFollowing?.();
     else if ("item" in answer) this.#options.onItem?.(decodeItem(answer.item));
     else if ("turn" in answer) void this.#take(answer.turn);
     else if ("failure" in answer) this.#fail(decodeFailure(answer.failure));
@@ -115,8 +121,10 @@ class Exchange {
     this.#send({ done: this.#failure === undefined });
   }
 
+  /** What the caller saw fail counts, unless the supervisor knows more than that the caller gave up: how the process died. */
   #fail(error: unknown): void {
-    this.#reject(this.#failure === undefined ? error : this.#failure.error);
+    const knowsMore = error instanceof RemoteError && error.code !== ADDITION_ABANDONED;
+    this.#reject(this.#failure === undefined || knowsMore ? error : this.#failure.error);
   }
 }
 

@@ -55,15 +55,23 @@ async function inferStatus(process: DeadProcess, status: ExitStatus, kernelLog: 
   return wasOutOfMemory(process.plan) ? { exitCode: null, signal: SIGKILL } : status;
 }
 
-/** Asks the kernel's logs and the process's cgroup. Call it before the cgroup is removed. Never throws. */
+/**
+ * Asks the kernel's logs and the process's cgroup. Call it before the cgroup is removed. Never throws: a death that may have been
+ * a refused call and cannot be explained counts as an intrusion.
+ */
 export async function explainDeath(process: DeadProcess, told: ExitStatus, kernelLog: KernelLog): Promise<DeathCause> {
-  const { pid, plan } = process;
-  // What its gate has to say of a death was sent before the death, and comes by the same loop.
-  await new Promise((resolve) => setImmediate(resolve));
-  const fatal = process.gate?.fatal ?? null;
-  if (fatal !== null) return { ...(await explainFatalCall(fatal)), status: told };
-  const status = await inferStatus(process, told, kernelLog);
-  return { ...(await explainStatus({ pid, plan }, status, kernelLog)), status };
+  try {
+    // What its gate has to say of a death was sent before the death, and comes by the same loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    const fatal = process.gate?.fatal ?? null;
+    if (fatal !== null) return { ...(await explainFatalCall(fatal)), status: told };
+    const { pid, plan } = process;
+    const status = await inferStatus(process, told, kernelLog);
+    return { ...(await explainStatus({ pid, plan }, status, kernelLog)), status };
+  } catch (error) {
+    const words = `${describeExit(told)}; asking why failed: ${error instanceof Error ? error.message : String(error)}`;
+    return { words, intrusion: told.signal === SIGSYS || isUnknown(told), syscall: null, status: told };
+  }
 }
 
 type Explanation = Omit<DeathCause, "status">;
@@ -86,17 +94,34 @@ function harmless(words: string): Explanation {
 
 /**
  * glibc's abort() sends SIGABRT with it, which no role may do: QEMU's failed assertions end so. It is no sign of an intrusion,
- * for the only process that the call could reach is its own, alone in its pid namespace.
+ * for the only process that the call could reach is its own, alone in its pid namespace. Number: asm/unistd_64.h.
  */
-const CALL_OF_ABORT = "tgkill";
+const CALL_OF_ABORT = 234;
+
+/** The name of a syscall by its number; before the table is loaded there is none. */
+let nameOf: (number: number) => string | undefined = () => undefined;
+
+/**
+ * Loads the table of syscalls, which a launch that reads its policies from the cache has no other use for. Before the guest runs:
+ * when a call is refused the files of this program may have been replaced by another version's. What cannot be loaded is told by
+ * number.
+ */
+export async function loadSyscallNames(): Promise<void> {
+  await import("../seccomp/index.js").then(
+    ({ syscallName }) => {
+      nameOf = syscallName;
+    },
+    () => {},
+  );
+}
 
 async function explainRefusal(pid: number, status: ExitStatus, kernelLog: KernelLog): Promise<Explanation> {
   const call = await awaitRecord(() => kernelLog.refusedCall(pid));
   if (call === null) return { words: `${describeExit(status)}; no audit record names it`, intrusion: true, syscall: null };
-  // Loaded here: a launch that reads its policies from the cache needs no table of syscalls.
-  const { syscallName } = await import("../seccomp/index.js");
-  const syscall = syscallName(call) ?? String(call);
-  if (syscall === CALL_OF_ABORT) return { words: "abort(), whose tgkill its seccomp filter refused", intrusion: false, syscall };
+  if (call === CALL_OF_ABORT) {
+    return { words: "abort(), whose tgkill its seccomp filter refused", intrusion: false, syscall: "tgkill" };
+  }
+  const syscall = nameOf(call) ?? String(call);
   return { words: `SIGSYS: its seccomp filter refused ${syscall}`, intrusion: true, syscall };
 }
 

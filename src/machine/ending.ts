@@ -12,7 +12,8 @@ export interface Ending {
     | "watchdog"
     | "vmm-died"
     | "vmm-hung"
-    | "intrusion";
+    | "intrusion"
+    | "supervisor-failed";
   /** Process that caused it; null for an orderly end. */
   readonly process: string | null;
   /** One sentence for a person. */
@@ -73,4 +74,17 @@ export function endingOfHang(process: string, role: "device" | "vmm", hang: { si
   const detail = `process "${process}" made no progress for ${hang.silentMs} ms and was killed: it ${hang.detail}`;
   if (role === "device") return { reason: "device-hung", process, detail, exitCode: EXIT.processDied };
   return { reason: "vmm-hung", process, detail, exitCode: EXIT.processDied };
+}
+
+/** The end of a VM whose supervisor could not go on: a bug of ours, which must not leave the VM without anybody who decides. */
+export function endingOfFailure(error: unknown): Ending {
+  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const detail = `its supervisor failed, please report it: ${told.replaceAll("\n", " | ")}`;
+  return { reason: "supervisor-failed", process: null, detail, exitCode: EXIT.internal };
+}
+
+/** The same end, of a VM of which something is left: who thought that it ended well must know. */
+export function endingWithRemains(ending: Ending, { message }: Error): Ending {
+  const detail = `${ending.detail}; cleaning up after it failed: ${message}`;
+  return { ...ending, detail, exitCode: ending.exitCode === EXIT.clean ? EXIT.hostCannot : ending.exitCode };
 }

@@ -6,13 +6,15 @@ import { VMM_ID } from "../spec/index.js";
 import { logEvent } from "../state/index.js";
 import { type AdditionFacts, type AdditionReport, takeAdditionFacts } from "./addition_facts.js";
 import { attachAll, lockDevices } from "./attach.js";
+import { orEarlyDeath } from "./early_death.js";
 import { changeEvidence } from "./evidence.js";
 import type { Handover } from "./handover.js";
-import { holdListeners } from "./keeper.js";
+import { holdListeners, keptFds, keptLines } from "./keeper.js";
 import type { MachineProcess } from "./machine_process.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { logRefusals } from "./refused_call.js";
+import { connectSerialEnd, namesOfLine, takeLines } from "./serial_line.js";
 import { removeStrays } from "./strays.js";
 import type { Supervision } from "./supervision.js";
 import type { Talk } from "./talk.js";
@@ -37,7 +39,7 @@ export class Addition {
   }
 
   async execute(id: string, talk: Talk): Promise<AdditionReport> {
-    const { run, machine, kernelLog } = this.#supervision;
+    const { run, machine, kernelLog, planning } = this.#supervision;
     requireHotPlugSlot(machine.plan, id);
     const token = randomUUID();
     await talk.ask({ step: "start", token, planning: planningOf(this.#supervision) });
@@ -46,13 +48,16 @@ export class Addition {
     const plan = facts.plan.processes.find((process) => process.id === id);
     if (plan === undefined) throw new Error(`the plan that was handed over has no ${id}`);
     const process = this.#takeOver(facts, plan);
+    const context = { vm: machine.plan.vm, directories: planning.directories, kernelLog };
     const starting = { devices: [process], vmm: null };
     // Its gate is with whoever started it until it is verified.
-    await lockDevices(starting, kernelLog, () => talk.ask({ step: "lock" }));
-    await attachAll(starting, kernelLog);
-    await talk.ask({ step: "verify" });
-    this.#takeGate(process);
-    await this.#join(facts, id);
+    await lockDevices(starting, context, () => talk.ask({ step: "lock" }));
+    await attachAll(starting, context);
+    await orEarlyDeath([process], context, async () => {
+      await talk.ask({ step: "verify" });
+      this.#takeGate(process);
+      await this.#join(facts, id);
+    });
     this.#keep(facts, process);
     return { id, pid: process.confined.pid, warning: plan.warning ?? null };
   }
@@ -60,7 +65,10 @@ export class Addition {
   /** The VM as it was. */
   async undo(): Promise<void> {
     const { machine, run, planning } = this.#supervision;
-    if (this.#process !== undefined) await endProcess(this.#process);
+    if (this.#process !== undefined) {
+      await endProcess(this.#process);
+      letGoOfLines(this.#supervision, this.#process);
+    }
     this.#closeHanded();
     await removeStrays(machine.plan, run, planning.directories);
   }
@@ -70,8 +78,10 @@ export class Addition {
     const { pid, session, startTime, id } = facts.process;
     run.update({ processes: [...run.record.processes, facts.process], uids: [...run.record.uids, plan.uid] });
     const [monitor, log] = [this.#take("monitor"), this.#take("log")];
-    keeper.hold({ name: `${id}/monitor`, unsupervised: "leave", fd: monitor });
-    keeper.hold({ name: `${id}/log`, unsupervised: "drain", fd: log });
+    const serial = this.#handed.has("serial") ? this.#take("serial") : null;
+    const lines = takeLines(this.#handed, [id]);
+    for (const kept of [...keptFds(new Map([[id, { monitor, log, serial }]])), ...keptLines(lines)]) keeper.hold(kept);
+    if (serial !== null) connectSerialEnd({ id, fd: serial }, lines, { stdio: null, feed });
     const show = (line: string): void => {
       onLogLine(id, line);
       feed.publish({ kind: "log", process: id, line });
@@ -147,6 +157,12 @@ function planningOf({ planning }: Supervision) {
   const { source } = hostConfig;
   const file = source === null ? null : { file: source.file, directory: source.directory };
   return { hostConfig: { ...hostConfig, source: file }, policyFolder, qemu };
+}
+
+/** The files of its line are free for another VM, or for this one again. */
+export function letGoOfLines({ keeper }: Pick<Supervision, "keeper">, { confined: { plan } }: MachineProcess): void {
+  if (!plan.fds.some(({ source }) => source.from === "serial")) return;
+  for (const name of namesOfLine(plan.id)) keeper.drop(name);
 }
 
 /** Waits until a device process has followed its channel; one that does not is killed. */

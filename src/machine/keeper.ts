@@ -7,6 +7,7 @@ import { identifyProcess, type ProcessIdentity } from "../state/index.js";
 import type { ProcessFds } from "./channels.js";
 import type { MachineProcess } from "./machine_process.js";
 import { inDirectory } from "./run_socket.js";
+import { fdsOfLines, type SerialFiles } from "./serial_line.js";
 
 /** From dist/src/machine/ to where node-gyp builds. */
 const PROGRAM = fileURLToPath(new URL("../../../native/build/Release/bulkhead-keeper", import.meta.url));
@@ -17,24 +18,20 @@ const ANSWER_DEADLINE_MS = 5000;
 const END = "end";
 
 /**
- * What happens to a kept fd while nobody supervises: nothing; a stream is read to nowhere, so that its writer never waits; the
- * calls that wait at a filter's listener are refused.
+ * What a launcher has open, under a name. `drained`: a stream that is read to nowhere while nobody supervises, so that its writer never
+ * waits. `file`: what a console is written to, which is held and left alone. `listener`: of a filter, whose calls are refused meanwhile.
  */
-export type UnsupervisedCare = "leave" | "drain" | "refuse";
-
-/** Something of a launcher's, under a name. */
 export interface KeptFd {
   readonly name: string;
-  readonly unsupervised: UnsupervisedCare;
+  readonly kind: "stream" | "drained" | "file" | "listener";
   readonly fd: number;
 }
 
-/** native/keeper/keeper.cc. */
-const CARE_LETTERS: Readonly<Record<UnsupervisedCare, string>> = { leave: "k", drain: "d", refuse: "r" };
+const KIND_LETTERS = { stream: "k", drained: "d", file: "f", listener: "r" } as const;
 
 /** The keeper's word for what it holds; the first letter tells it what to do with it. */
-function labelOf({ name, unsupervised }: Omit<KeptFd, "fd">): string {
-  return `${CARE_LETTERS[unsupervised]}/${name}`;
+function labelOf({ name, kind }: Pick<KeptFd, "name" | "kind">): string {
+  return `${KIND_LETTERS[kind]}/${name}`;
 }
 
 /**
@@ -101,13 +98,18 @@ export class Keeper {
       const { data, fd } = this.#receive();
       if (data === END) return taken;
       if (fd < 0) throw keeperGone(this.#vm, "it ended while it was asked");
-      taken.set(data.slice(labelOf({ name: "", unsupervised: "drain" }).length), fd);
+      taken.set(data.slice(labelOf({ name: "", kind: "stream" }).length), fd);
     }
   }
 
   /** Gives it one more. */
   hold(kept: KeptFd): void {
     this.#send(`hold ${labelOf(kept)}`, kept.fd);
+  }
+
+  /** Has it let go of a file. */
+  drop(name: string): void {
+    this.#send(`drop ${labelOf({ name, kind: "file" })}`, -1);
   }
 
   close(): void {
@@ -148,12 +150,17 @@ function keeperGone(vm: string, answer: string, cause?: unknown): MachineError {
 }
 
 /** What a keeper shall hold of a VM's processes, by the fds made for them. */
-export function keptFds(manifests: ReadonlyMap<string, ProcessFds>): KeptFd[] {
-  return [...manifests].flatMap(([id, { monitor, log, serial }]) => [
-    { name: `${id}/monitor`, unsupervised: "leave", fd: monitor },
-    { name: `${id}/log`, unsupervised: "drain", fd: log },
-    ...(serial === null ? [] : [{ name: `${id}/serial`, unsupervised: "drain" as const, fd: serial }]),
+export function keptFds(manifests: ReadonlyMap<string, Omit<ProcessFds, "held">>): KeptFd[] {
+  return [...manifests].flatMap(([id, { monitor, log, serial }]): KeptFd[] => [
+    { name: `${id}/monitor`, kind: "stream", fd: monitor },
+    { name: `${id}/log`, kind: "drained", fd: log },
+    ...(serial === null ? [] : [{ name: `${id}/serial`, kind: "drained", fd: serial } as const]),
   ]);
+}
+
+/** The files of its consoles. */
+export function keptLines(files: SerialFiles): KeptFd[] {
+  return [...fdsOfLines(files)].map(([name, fd]) => ({ name, kind: "file", fd }));
 }
 
 /** The keeper's name of the listener of a process's filter. */
@@ -172,7 +179,7 @@ export function holdListeners(keeper: Keeper, processes: Iterable<Pick<MachinePr
     const fd = gate?.copyListener() ?? -1;
     if (fd < 0) continue;
     try {
-      keeper.hold({ name: listenerName(plan.id), unsupervised: "refuse", fd });
+      keeper.hold({ name: listenerName(plan.id), kind: "listener", fd });
     } finally {
       closeSync(fd);
     }

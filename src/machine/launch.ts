@@ -7,15 +7,16 @@ import { logEvent, OwnedRun } from "../state/index.js";
 import { attachAll, lockDevices, startingOf } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { claimCgroup } from "./claim_cgroup.js";
-import { collectGarbage, dismantle } from "./cleanup.js";
+import { collectGarbage, dismantleOrLeave } from "./cleanup.js";
 import { openControl } from "./control_server.js";
 import { verifyDeviceTree } from "./device_tree.js";
+import { type EarlyDeathContext, orEarlyDeath } from "./early_death.js";
 import { keepEvidence } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { describeReading, type Inspection } from "./inspect.js";
-import { holdListeners, Keeper, keptFds } from "./keeper.js";
+import { holdListeners, Keeper, keptFds, keptLines } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
-import type { LaunchRequest, LaunchStep } from "./launch_request.js";
+import { type LaunchRequest, type LaunchStep, launchAborted } from "./launch_request.js";
 import type { MachineProcess } from "./machine_process.js";
 import { orTryModel } from "./model_trial.js";
 import { type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
@@ -37,7 +38,11 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   if (own !== undefined) throw own.error;
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
   const prepare = (wanted: PlanRequest): Promise<PreparedPlan> =>
-    preparePlan(wanted, { onReserved: (uids) => run.update({ uids }), claimsFiles: true });
+    preparePlan(wanted, {
+      onReserved: (uids) => run.update({ uids }),
+      claimsFiles: true,
+      claimGroup: (plan) => claimCgroup(run, plan),
+    });
   try {
     request.onStep?.("plan");
     const prepared = await orTryModel(prepare, request, (trial) => new Launch(request, run, trial).tryFirstDevice());
@@ -46,7 +51,7 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
     const message = error instanceof Error ? error.message : String(error);
     logEvent(directories, { event: "launch-failed", vm: spec.name, message });
     // A running machine has done it by itself.
-    if (!run.released) await dismantle(directories, run);
+    if (!run.released) await dismantleOrLeave(directories, run, {});
     throw error;
   }
 }
@@ -82,11 +87,12 @@ class Launch {
       this.#step("keep");
       keeper = this.#keep();
       this.#step("lock");
-      await lockDevices(startingOf(this.#processes), this.#kernelLog);
+      const started = [...this.#processes.values()];
+      await lockDevices(startingOf(this.#processes), this.#deathContext);
       this.#step("attach");
-      await attachAll(startingOf(this.#processes), this.#kernelLog);
+      await attachAll(startingOf(this.#processes), this.#deathContext);
       this.#step("verify");
-      const verified = await this.#verify();
+      const verified = await orEarlyDeath(started, this.#deathContext, () => this.#verify());
       keeper.confirm();
       holdListeners(keeper, this.#processes.values());
       // From here on each channel has its two peers and nobody else.
@@ -108,8 +114,8 @@ class Launch {
     try {
       await this.#prepare();
       await this.#start(this.#prepared.plan.processes.slice(0, 1));
-      await lockDevices(startingOf(this.#processes), this.#kernelLog);
-      await attachAll(startingOf(this.#processes), this.#kernelLog);
+      await lockDevices(startingOf(this.#processes), this.#deathContext);
+      await attachAll(startingOf(this.#processes), this.#deathContext);
     } finally {
       this.#kernelLog.close();
       this.#fds.close();
@@ -117,16 +123,12 @@ class Launch {
     }
   }
 
+  get #deathContext(): EarlyDeathContext {
+    return { vm: this.#prepared.plan.vm, directories: this.#request.directories, kernelLog: this.#kernelLog };
+  }
+
   #step(step: LaunchStep): void {
-    if (this.#request.signal?.aborted === true) {
-      const { vm } = this.#prepared.plan;
-      throw new MachineError({
-        code: "launch-aborted",
-        tried: `Cannot launch VM "${vm}"`,
-        subject: vm,
-        answer: `interrupted before step ${step}`,
-      });
-    }
+    if (this.#request.signal?.aborted === true) throw launchAborted(this.#prepared.plan.vm, step);
     this.#request.onStep?.(step);
   }
 
@@ -180,7 +182,8 @@ class Launch {
 
   #keep(): Keeper {
     const { vm } = this.#run.record;
-    const keeper = Keeper.start(vm, { directory: this.#run.directory }, keptFds(this.#manifests));
+    const kept = [...keptFds(this.#manifests), ...keptLines(this.#prepared.files)];
+    const keeper = Keeper.start(vm, { directory: this.#run.directory }, kept);
     this.#run.update({ keeper: keeper.identity });
     return keeper;
   }

@@ -3,9 +3,9 @@ import type { ExitStatus } from "../kernel/index.js";
 import type { LaunchPlan } from "../plan/index.js";
 import { VMM_ID, type WatchdogAction } from "../spec/index.js";
 import { logEvent } from "../state/index.js";
-import { dismantle } from "./cleanup.js";
+import { closeMachine } from "./close_machine.js";
 import { explainDeath } from "./death_cause.js";
-import { type Ending, endingOfDeath, endingOfExpiry, endingOfHang, isUnknown } from "./ending.js";
+import { type Ending, endingOfDeath, endingOfExpiry, endingOfFailure, endingOfHang, isUnknown } from "./ending.js";
 import { endsWithin } from "./ends_within.js";
 import { type Hang, HangWatch } from "./hang_watch.js";
 import type { Inspection } from "./inspect.js";
@@ -25,7 +25,7 @@ const FOLLOWED: readonly Ending["reason"][] = ["guest-shutdown", "stopped", "wat
 export class RunningMachine {
   /** What every process held when it was verified, before the guest's first instruction. */
   readonly verified: Inspection;
-  /** Settles when the VM has ended and everything is cleaned up. */
+  /** Settles when the VM has ended and everything is cleaned up, or is left for `gc`. Never rejects. */
   readonly ended: Promise<Ending>;
   readonly #parts: MachineParts;
   readonly #settle: (ending: Ending) => void;
@@ -48,7 +48,7 @@ export class RunningMachine {
       settle = resolve;
     });
     this.#settle = settle;
-    this.ended = decided.then((ending) => this.#finish(ending));
+    this.ended = decided.then((ending) => this.#finish(ending)).catch(endingOfFailure);
     this.#vmm.monitor.onEvent((event) => {
       // `guest` is false for our own quit: qapi/run-state.json.
       if (event.event === "SHUTDOWN" && event.data["guest"] === true) this.#guestShutDown = true;
@@ -71,8 +71,13 @@ export class RunningMachine {
     const { confined, monitor, channelInode } = process;
     const { id, onWatchdog: action } = confined.plan;
     this.#watch.add({ id, pid: confined.pid, monitor, channelInode });
-    void confined.ended.then((status) => this.#onDeath(process, status));
-    if (action !== undefined) onExpiry(monitor, () => void this.#onWatchdog(id, action));
+    this.#guard(confined.ended.then((status) => this.#onDeath(process, status)));
+    if (action !== undefined) onExpiry(monitor, () => this.#guard(this.#onWatchdog(id, action)));
+  }
+
+  /** Work that nobody waits for: when it fails the VM ends, rather than serve on with nobody who decides. */
+  #guard(work: Promise<void>): void {
+    work.catch((error) => this.#decide(endingOfFailure(error)));
   }
 
   /** The VMM has let go of this device: that its process ends is no death. */
@@ -236,15 +241,7 @@ export class RunningMachine {
     this.kill();
     // Every death is judged: one that was decided later may be the intrusion that brought the others about.
     await endsWithin(allEnded, FOLLOW_GRACE_MS);
-    await Promise.all(this.#judgements);
-    for (const process of this.#parts.processes.values()) process.monitor.close();
-    this.#parts.kernelLog.close();
-    this.#parts.keeper.close();
-    const judged = this.#intrusion ?? ending;
-    const { process, reason, detail, exitCode } = judged;
-    const { directories, run, onCleanupStep } = this.#parts;
-    logEvent(directories, { event: "end", vm: this.plan.vm, process, reason, detail, exitCode });
-    await dismantle(directories, run, onCleanupStep === undefined ? {} : { onStep: onCleanupStep });
-    return judged;
+    await Promise.allSettled(this.#judgements);
+    return closeMachine(this.#parts, this.#intrusion ?? ending);
   }
 }

@@ -34,17 +34,24 @@ export function connectSerial(fd: number, sink: ConsoleSink | null, onOutput: (c
   if (sink?.kind === "stream") socket.on("data", streamWriter(sink));
   limitReadRate(socket, BYTES_PER_SECOND_MAX, () => {});
   const input = sink?.kind === "stream" ? sink.input : null;
-  const forward = (chunk: Buffer): void => void socket.write(chunk);
-  input?.on("data", forward);
-  // A terminal that hung up (EIO) has nothing more to say; the VM goes on.
-  input?.on("error", () => {});
+  if (input !== null) forwardInput(input, socket);
   socket.on("error", () => socket.destroy());
-  socket.on("close", () => {
-    input?.off("data", forward);
-    // A paused standard input no longer keeps the launcher alive.
-    input?.pause();
-  });
   return socket;
+}
+
+/** While the guest does not read, whoever types or feeds the input waits, and not in our memory. */
+function forwardInput(input: Readable, socket: Socket): void {
+  const forward = (chunk: Buffer): void => {
+    if (!socket.write(chunk)) input.pause();
+  };
+  // A terminal that hung up (EIO) has nothing more to say; the VM goes on.
+  const ignore = (): void => {};
+  input.on("data", forward).on("error", ignore);
+  socket.on("drain", () => input.resume());
+  socket.on("close", () => {
+    // A paused standard input no longer keeps the launcher alive.
+    input.off("data", forward).off("error", ignore).pause();
+  });
 }
 
 function streamWriter(sink: StreamSink): (chunk: Buffer) => void {
@@ -66,7 +73,8 @@ function writeToFile(socket: Socket, fd: number): void {
   socket.on("data", (chunk: Buffer) => {
     if (!open || output.writableLength > WAITING_BYTES_MAX) return;
     if (sizeBytes + chunk.length > FILE_BYTES_MAX) {
-      beginAnew(fd);
+      open = beginAnew(fd);
+      if (!open) return;
       sizeBytes = 0;
     }
     sizeBytes += chunk.length;
@@ -75,11 +83,15 @@ function writeToFile(socket: Socket, fd: number): void {
   socket.on("close", () => output.end());
 }
 
-/** What waits to be written follows: the file is open for appending. A device or a pipe, which cannot be cut, goes on. */
-function beginAnew(fd: number): void {
+/**
+ * What waits to be written follows: the file is open for appending. A device or a pipe, which cannot be cut, goes on. False: the
+ * file may not be cut (append-only, sealed, a failing disk), and so has had all that it may grow to.
+ */
+function beginAnew(fd: number): boolean {
   try {
     ftruncateSync(fd, 0);
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EINVAL") throw error;
+    return (error as NodeJS.ErrnoException).code === "EINVAL";
   }
 }

@@ -44,9 +44,12 @@ export class Talk {
   }
 }
 
+/** The code of a failure that says no more than that the other side gave up. */
+export const ADDITION_ABANDONED = "addition-abandoned";
+
 function abandoned(answer: string): MachineError {
   return new MachineError({
-    code: "addition-abandoned",
+    code: ADDITION_ABANDONED,
     tried: "Cannot add the device",
     subject: "device add",
     answer: `whoever was adding it: ${answer}`,

@@ -4,7 +4,15 @@ import { bootId } from "./boot_id.js";
 import type { Directories } from "./directories.js";
 import { identifyProcess, isAlive } from "./process_identity.js";
 import { lockRun, lockWhenSettled, removeRun } from "./run_lock.js";
-import { type RecordedProcess, type RunRecord, type RunState, readRecord, recordOfDamaged, writeRecord } from "./run_record.js";
+import {
+  NOBODY,
+  type RecordedProcess,
+  type RunRecord,
+  type RunState,
+  readRecord,
+  recordOfDamaged,
+  writeRecord,
+} from "./run_record.js";
 
 /**
  * `running` and so on while the launcher lives. When it died: `orphaned` when the guest had run and processes serve on, `dead`
@@ -141,6 +149,16 @@ export class OwnedRun {
     this.#released = true;
     removeRun(this.directory);
     closeSync(this.#lockFd);
+  }
+
+  /** Leaves the VM on record for another to end, while this process goes on: as if the launcher were dead. */
+  abandon(): void {
+    try {
+      this.update({ launcher: NOBODY });
+    } catch {
+      // A full disk: then the launcher counts as the VM's for as long as it lives.
+    }
+    this.giveBack();
   }
 
   /** Leaves the VM on record for another to end. */

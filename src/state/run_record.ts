@@ -60,13 +60,16 @@ export function readRecord(directory: string): FoundRecord {
   }
 }
 
+/** Names no process: pids begin with 1. */
+export const NOBODY: ProcessIdentity = { pid: 0, startTime: "" };
+
 /** Stands for a damaged record: it names nothing, so that cleaning up relies on reservations and the evidence alone. */
 export function recordOfDamaged(vm: string): RunRecord {
   return {
     schemaVersion: 1,
     vm,
     bootId: bootId(),
-    launcher: { pid: 0, startTime: "" },
+    launcher: NOBODY,
     state: "starting",
     processes: [],
     keeper: null,

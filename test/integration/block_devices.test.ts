@@ -8,7 +8,7 @@ import { checkWrittenSector } from "../../examples/demo/images.js";
 import { qemuRoot } from "../../src/compliance/lab/index.js";
 import { BulkheadError, launch } from "../../src/index.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture, usedName } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { repositoryRoot } from "../support/repository.js";
 import { runBulkhead, waitUntil } from "../support/run_command.js";
 
@@ -49,7 +49,7 @@ async function runDemo(name: string, disk1: string) {
 
 test("a block device: the guest reads and writes it through its device process", async () => {
   const node = loopNode("written", "disk1.img");
-  const result = await runDemo("test-block", `{file: ${node}}`);
+  const result = await runDemo(vmName("test-block"), `{file: ${node}}`);
   assert.is(result.exitCode, 0, result.stderr);
   execFileSync("blockdev", ["--flushbufs", loops.at(-1) as string]);
   assert.ok((await checkWrittenSector(join(fixture.directory, "disk1.img"))).genuine);
@@ -59,7 +59,7 @@ test("a block device with readOnly: the guest's write is refused and nothing is 
   await copyFile(join(fixture.directory, "disk0.img"), join(fixture.directory, "kept.img"));
   const before = await readFile(join(fixture.directory, "kept.img"));
   const node = loopNode("kept", "kept.img");
-  const result = await runDemo("test-block-ro", `{file: ${node}, readOnly: true}`);
+  const result = await runDemo(vmName("test-block-ro"), `{file: ${node}, readOnly: true}`);
   assert.not.match(result.stdout, "read back, same");
   assert.equal(await readFile(join(fixture.directory, "kept.img")), before);
 });
@@ -68,7 +68,7 @@ test("a write-protected block device: refused as a disk that is written, taken a
   await copyFile(join(fixture.directory, "disk0.img"), join(fixture.directory, "protected.img"));
   const node = loopNode("protected", "protected.img", "--read-only");
   const text = (disk: string): string =>
-    demoVmText({ name: "test-protected", disks: "blank" }).replace("{file: disk1-blank.img}", disk);
+    demoVmText({ name: vmName("test-protected"), disks: "blank" }).replace("{file: disk1-blank.img}", disk);
   let error: unknown;
   await launch(await fixture.request(text(`{file: ${node}}`))).catch((thrown: unknown) => {
     error = thrown;
@@ -101,7 +101,7 @@ for (const generation of ["10", "11"] as const) {
   newer(`QEMU ${generation}: attaches a block device with what the disk role permits`, async () => {
     const { binary, root } = await qemuRoot(generation, { progress: () => undefined });
     const node = loopNode(`node-${generation}`, "disk1-blank.img");
-    const text = demoVmText({ name: `test-block-${generation}`, disks: "blank" })
+    const text = demoVmText({ name: vmName(`test-block-${generation}`), disks: "blank" })
       .replace("accel: tcg", "accel: kvm")
       .replace("{file: disk1-blank.img}", `{file: ${node}}`);
     const machine = await launch(await fixture.request(text, { qemu: { program: binary, sysroot: root } }));
@@ -135,7 +135,7 @@ async function timeReads(name: string, more: string): Promise<number> {
   output.on("data", (chunk: Buffer) => {
     for (const word of chunk.toString("latin1")) if (!heard.has(word)) heard.set(word, performance.now());
   });
-  const text = `name: ${usedName(name)}
+  const text = `name: ${name}
 machine: {memory: 64M, accel: tcg}
 boot: {disk: disk0}
 console: {serial: stdio}
@@ -155,8 +155,8 @@ devices: [{id: disk0, role: disk, model: megasas, disk: {file: reading.img}${mor
 }
 
 limits("4 MiB per second: reads take as long as that says, and without a limit they do not", async () => {
-  const freeMs = await timeReads("test-unlimited", "");
-  const limitedMs = await timeReads("test-limited", `, limits: {readBytesPerSecond: ${LIMIT_BYTES_PER_SECOND}}`);
+  const freeMs = await timeReads(vmName("test-unlimited"), "");
+  const limitedMs = await timeReads(vmName("test-limited"), `, limits: {readBytesPerSecond: ${LIMIT_BYTES_PER_SECOND}}`);
   assert.ok(limitedMs >= LEAST_LIMITED_MS, `${READ_BYTES} bytes took ${limitedMs} ms`);
   // A guest that is not held is far below, or the figure above would prove nothing.
   assert.ok(freeMs < LEAST_LIMITED_MS / 2, `without a limit they took ${freeMs} ms`);
@@ -164,7 +164,7 @@ limits("4 MiB per second: reads take as long as that says, and without a limit t
 
 limits("operations per second: reads of 64 KiB each take as long as that says", async () => {
   const OPERATIONS_PER_SECOND = 60;
-  const limitedMs = await timeReads("test-operations", `, limits: {readOperationsPerSecond: ${OPERATIONS_PER_SECOND}}`);
+  const limitedMs = await timeReads(vmName("test-operations"), `, limits: {readOperationsPerSecond: ${OPERATIONS_PER_SECOND}}`);
   // The firmware may join or split its reads of 127 sectors; it cannot make fewer than one for each 128.
   assert.ok(limitedMs >= (READ_BYTES / 65_536 / OPERATIONS_PER_SECOND - 0.2) * 1000, `it took ${limitedMs} ms`);
 });

@@ -4,7 +4,7 @@ import type { BulkheadError } from "../../src/index.js";
 import { type Alter, alterOnly, assertVerified, deceive, failureOfBroken } from "../support/broken_launch.js";
 import { startGated } from "../support/gated_process.js";
 import { suite } from "../support/harness.js";
-import { type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { compileVictim } from "../support/victim/compile_victim.js";
 
 const test = suite("a lock-down that is broken on purpose ends the launch", {
@@ -17,6 +17,8 @@ test.before(async () => {
 });
 test.after(() => fixture.remove());
 
+const FILTER_STEPS: readonly string[] = ["seccomp-filter", "listener-taken", "close-listener"];
+
 const failureOf = (name: string, alterSpawn: Alter): Promise<BulkheadError> => failureOfBroken(fixture, name, alterSpawn);
 
 test("lock-down: start calls are still let through when the VM is verified", async () => {
@@ -24,7 +26,7 @@ test("lock-down: start calls are still let through when the VM is verified", asy
     deceive(request, { lock: () => {} });
     return request;
   });
-  const error = await failureOf("test-unlocked-calls", unlocked);
+  const error = await failureOf(vmName("test-unlocked-calls"), unlocked);
   assertVerified(error, "seccomp");
   assert.match(error.message, "planned locked down, observed its start calls are let through");
 });
@@ -42,7 +44,7 @@ test("lock-down: a process holds a listener, with which calls can be let through
           : [one],
       ),
     }));
-    const error = await failureOf("test-listener", more);
+    const error = await failureOf(vmName("test-listener"), more);
     assertVerified(error, "fds");
     assert.match(error.message, /9 -> \S*seccomp notify/);
   } finally {
@@ -50,6 +52,16 @@ test("lock-down: a process holds a listener, with which calls can be let through
     await other.end();
     program.remove();
   }
+});
+
+test("lock-down: a process without a filter has nothing to be locked by", async () => {
+  const without = alterOnly("disk1", (request) => ({
+    ...request,
+    operations: request.operations.filter(({ step }) => !FILTER_STEPS.includes(step)),
+  }));
+  const error = await failureOf(vmName("test-unfiltered"), without);
+  assert.is(error.code, "lock-down-failed");
+  assert.match(error.message, /Cannot lock down process "disk1"/);
 });
 
 test("lock-down: a child whose listener nobody takes is ended, and not left waiting", async () => {

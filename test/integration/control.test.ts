@@ -6,11 +6,11 @@ import { findRun, openDirectories } from "../../src/index.js";
 import { askSupervisor, permittedCommands } from "../../src/machine/index.js";
 import { suite } from "../support/harness.js";
 import { findListed, writeIdleVm } from "../support/idle_vm.js";
-import { type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { runBulkhead } from "../support/run_command.js";
 
 const test = suite("control of a VM from other terminals", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
-const VM = "test-control";
+const VM = vmName("test-control");
 /** Any uid but root's. */
 const STRANGER_UID = 54_321;
 let fixture: MachineFixture;

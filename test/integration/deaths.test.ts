@@ -1,10 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { type Ending, launch, type RunningMachine } from "../../src/index.js";
+import { IntrusionError } from "../../src/errors/index.js";
+import { type Ending, findRun, launch, openDirectories, type RunningMachine } from "../../src/index.js";
 import { eventsOf } from "../support/event_reading.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { Provoker } from "../support/provoke.js";
 import { runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
 
@@ -42,7 +43,7 @@ async function endingAfter(
 
 for (const id of ["disk1", "vmm"]) {
   test(`${id} makes a call that its policy does not grant: an intrusion, and the call is named`, async () => {
-    const machine = await start(`death-call-${id}`);
+    const machine = await start(vmName(`death-call-${id}`));
     const ending = await endingAfter(machine, id, (pid) => provoker.call(pid, PTRACE_CALL));
     assert.equal([ending.reason, ending.process, ending.exitCode], ["intrusion", id, 5]);
     assert.match(ending.detail, `"${id}" died of SIGSYS: its seccomp filter refused ptrace`);
@@ -53,44 +54,69 @@ for (const id of ["disk1", "vmm"]) {
   });
 }
 
+for (const step of ["attach", "verify"] as const) {
+  test(`a refused call at the step ${step}, before the guest runs: the launch fails as an intrusion, exit code 5, and it is an event`, async () => {
+    const name = `death-early-${step}`;
+    const request = await fixture.request(demoVmText({ name, disks: "blank" }), {
+      onStep: (begun) => {
+        if (begun !== step) return;
+        const disk1 = findRun(openDirectories(fixture.environment), name)?.processes.find(({ id }) => id === "disk1");
+        provoker.call(disk1?.pid ?? 0, PTRACE_CALL);
+      },
+    });
+    const error = await launch(request).catch((failure: unknown) => failure);
+    assert.instance(error, IntrusionError);
+    const { exitCode, subject, message } = error as IntrusionError;
+    assert.equal([exitCode, subject], [5, "disk1"]);
+    assert.match(message, "it died of SIGSYS: its seccomp filter refused ptrace");
+    assert.equal(
+      eventsOf(fixture, name, "intrusion").map(({ process, syscall }) => [process, syscall]),
+      [["disk1", "ptrace"]],
+    );
+  });
+}
+
 test("a device that calls abort() died, and is no intrusion", async () => {
-  const machine = await start("death-abort");
+  const machine = await start(vmName("death-abort"));
   const ending = await endingAfter(machine, "disk1", (pid) => provoker.abort(pid));
   assert.equal([ending.reason, ending.process, ending.exitCode], ["device-died", "disk1", 4], ending.detail);
   assert.match(ending.detail, '"disk1" died of abort()');
-  assert.is(eventsOf(fixture, "death-abort", "death").length, 1);
-  assert.equal(eventsOf(fixture, "death-abort", "intrusion"), []);
+  assert.is(eventsOf(fixture, vmName("death-abort"), "death").length, 1);
+  assert.equal(eventsOf(fixture, vmName("death-abort"), "intrusion"), []);
 });
 
 test("a device that is killed ends the VM; the end is noticed, told and cleaned up within the grace of its followers", async () => {
-  const machine = await start("death-kill");
+  const machine = await start(vmName("death-kill"));
   const ending = await endingAfter(machine, "net0", (pid) => process.kill(pid, "SIGKILL"));
   assert.equal([ending.reason, ending.process], ["device-died", "net0"]);
   assert.ok(ending.afterMs < 3000, `ended after ${ending.afterMs} ms`);
   assert.equal(
-    eventsOf(fixture, "death-kill", "end").map(({ reason, exitCode }) => [reason, exitCode]),
+    eventsOf(fixture, vmName("death-kill"), "end").map(({ reason, exitCode }) => [reason, exitCode]),
     [["device-died", 4]],
   );
 });
 
 test("onDeviceExit: pause tells the event, and a stop ends the VM with the death as its cause", async () => {
-  const machine = await start("death-pause", "onDeviceExit: pause");
+  const machine = await start(vmName("death-pause"), "onDeviceExit: pause");
   process.kill(machine.pids.get("net0") as number, "SIGKILL");
-  await waitUntil(() => eventsOf(fixture, "death-pause", "pause").length === 1, "pause");
+  await waitUntil(() => eventsOf(fixture, vmName("death-pause"), "pause").length === 1, "pause");
   await machine.stop();
   assert.equal([(await machine.ended).reason, (await machine.ended).process], ["device-died", "net0"]);
 });
 
 test("bulkhead run: an intrusion exits with 5 and says which call of which process", async () => {
-  await writeFile(join(fixture.directory, "death-run.yaml"), demoVmText({ name: "death-run", disks: "blank" }));
-  const command = startBulkhead(["run", "death-run.yaml"], fixture);
+  await writeFile(
+    join(fixture.directory, `${vmName("death-run")}.yaml`),
+    demoVmText({ name: vmName("death-run"), disks: "blank" }),
+  );
+  const command = startBulkhead(["run", `${vmName("death-run")}.yaml`], fixture);
   const pidOf = async (): Promise<number> => {
     const listed = JSON.parse((await runBulkhead(["ps", "--json"], fixture)).stdout) as {
       vm: string;
       state: string;
       processes: { id: string; pid: number }[];
     }[];
-    const vm = listed.find((entry) => entry.vm === "death-run" && entry.state === "running");
+    const vm = listed.find((entry) => entry.vm === vmName("death-run") && entry.state === "running");
     return vm?.processes.find(({ id }) => id === "disk0")?.pid ?? 0;
   };
   await waitUntil(async () => (await pidOf()) !== 0, "VM running");

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { type LaunchRequest, launch, type RunningMachine } from "../../src/index.js";
 import { writeBootImage } from "../support/boot_sectors.js";
+import { EventLoopStalls } from "../support/event_loop_stalls.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { Provoker } from "../support/provoke.js";
 import { waitUntil } from "../support/run_command.js";
 
@@ -44,30 +45,13 @@ function triedBytes(pid: number): number {
   return Number(/^syscw: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]) * 4096;
 }
 
-/** Longest time for which the event loop of this process, which is the launcher, did not come round, in ms. */
-function watchLoop(): { readonly longestMs: number; stop(): void } {
-  let lastMs = performance.now();
-  let longestMs = 0;
-  const timer = setInterval(() => {
-    const nowMs = performance.now();
-    longestMs = Math.max(longestMs, nowMs - lastMs);
-    lastMs = nowMs;
-  }, 5);
-  return {
-    get longestMs() {
-      return longestMs;
-    },
-    stop: () => clearInterval(timer),
-  };
-}
-
 test("a device that writes 1 GiB to standard error is not held up, and neither is the launcher", async () => {
   const shown: string[] = [];
-  const text = demoVmText({ name: "flood-stderr", disks: "blank", more: "hangDeadlineMs: 60000" });
+  const text = demoVmText({ name: vmName("flood-stderr"), disks: "blank", more: "hangDeadlineMs: 60000" });
   await during(await start(text, { onLogLine: (id, line) => id === "disk1" && shown.push(line) }), async (machine) => {
     const pid = machine.pids.get("disk1") as number;
     const before = process.memoryUsage().rss;
-    const loop = watchLoop();
+    const loop = new EventLoopStalls();
     provoker.flood(pid);
     await waitUntil(() => triedBytes(pid) > GIB, "1 GiB written", 20_000);
     loop.stop();
@@ -81,9 +65,9 @@ test("a device that writes 1 GiB to standard error is not held up, and neither i
 test("a guest that floods its serial log: the log grows, and the launcher has time for all else", async () => {
   await writeBootImage(join(fixture.directory, "disk0-blank.img"), "flood-serial");
   const path = join(fixture.directory, "serial.log");
-  const text = demoVmText({ name: "flood-file", disks: "blank" }).replace("serial: stdio", "serial: {file: serial.log}");
+  const text = demoVmText({ name: vmName("flood-file"), disks: "blank" }).replace("serial: stdio", "serial: {file: serial.log}");
   await during(await start(text), async () => {
-    const loop = watchLoop();
+    const loop = new EventLoopStalls();
     await waitUntil(() => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 16 * 1024, "output in the log", 30_000);
     loop.stop();
     assert.ok(loop.longestMs < 500, `the launcher did nothing else for ${loop.longestMs} ms`);

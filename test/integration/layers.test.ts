@@ -2,7 +2,7 @@ import { readFileSync, readlinkSync, statSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { type Inspection, launch, type RunningMachine } from "../../src/index.js";
 import { suite } from "../support/harness.js";
-import { cgroupMount, demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { cgroupMount, demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { filesBelow, limitOf, linksOfFds, mountsOf, namespaceOf, statusOfThreads } from "../support/proc_reading.js";
 
 const test = suite("every layer, by the tests' own reading of /proc", {
@@ -15,7 +15,7 @@ let processes: { id: string; pid: number; uid: number }[];
 
 test.before(async () => {
   fixture = await makeFixture();
-  machine = await launch(await fixture.request(demoVmText({ name: "test-layers", disks: "blank" })));
+  machine = await launch(await fixture.request(demoVmText({ name: vmName("test-layers"), disks: "blank" })));
   processes = machine.plan.processes.map(({ id, uid }) => ({ id, uid, pid: machine.pids.get(id) ?? 0 }));
 });
 test.after(async () => {
@@ -153,7 +153,7 @@ test("rlimits: hard equals soft, core is 1, no message queues", () => {
 test("cgroup: a leaf of its own below the VM's group", () => {
   if (cgroupMount() === null) throw new Error("this host has no cgroup v2; the layer must say unavailable");
   for (const { id, pid } of processes)
-    assert.match(readFileSync(`/proc/${pid}/cgroup`, "utf8"), `0::/bulkhead/test-layers/${id}\n`);
+    assert.match(readFileSync(`/proc/${pid}/cgroup`, "utf8"), `0::/bulkhead/${machine.plan.vm}/${id}\n`);
 });
 
 test("the launcher holds no end of a channel: every socket it has belongs to a monitor or the console", () => {

@@ -4,7 +4,7 @@ import { PassThrough } from "node:stream";
 import * as assert from "uvu/assert";
 import { findRun, launch, openDirectories, type RunningMachine } from "../../src/index.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { mountsOf } from "../support/proc_reading.js";
 import { waitUntil } from "../support/run_command.js";
 import { findSteadyFault, parseSteadyReports, READS_PER_TURN, WRITES_PER_TURN, writeSteadyDisk } from "../support/steady_io.js";
@@ -24,7 +24,7 @@ const HELD_FDS = 300;
 test("a launcher with hundreds of open fds: a child's probes still find a number within its limit", async () => {
   const held = Array.from({ length: HELD_FDS }, () => openSync("/dev/null", "r"));
   try {
-    const machine = await launch(await fixture.request(demoVmText({ name: "test-fds-held", disks: "blank" })));
+    const machine = await launch(await fixture.request(demoVmText({ name: vmName("test-fds-held"), disks: "blank" })));
     machine.kill();
     await machine.ended;
   } finally {
@@ -117,7 +117,7 @@ async function loseAll(machine: RunningMachine, { input }: Console): Promise<voi
 
 busy("an hour's requests in a minute, devices lost one by one from a busy guest, and nothing is left", async () => {
   const [mounts, children] = [ownMounts(), ownChildren()];
-  const { machine, console } = await launchSixteen("test-sixteen");
+  const { machine, console } = await launchSixteen(vmName("test-sixteen"));
   try {
     assert.is(machine.pids.size, DISKS + CARDS + 1);
     await expectHour(console);

@@ -3,7 +3,7 @@ import { BulkheadError, launch } from "../../src/index.js";
 import { readFilters } from "../../src/seccomp/index.js";
 import { weaken } from "../support/broken_launch.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 
 const test = suite("filters read back at launch", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
 let fixture: MachineFixture;
@@ -14,7 +14,7 @@ test.before(async () => {
 test.after(() => fixture.remove());
 
 test("a filter of the same length, planted in one process: the launch fails and names process, thread and programs", async () => {
-  const request = await fixture.request(demoVmText({ name: "checker-planted", disks: "blank" }), {
+  const request = await fixture.request(demoVmText({ name: vmName("checker-planted"), disks: "blank" }), {
     alterSpawn: (id, spawn) => {
       if (id !== "disk1") return spawn;
       const operations = spawn.operations.map((one) =>
@@ -41,7 +41,7 @@ test("a filter of the same length, planted in one process: the launch fails and 
 });
 
 test("the demo's four processes: every thread runs the planned program, and the VM goes on", async () => {
-  const machine = await launch(await fixture.request(demoVmText({ name: "checker-loaded", disks: "blank" })));
+  const machine = await launch(await fixture.request(demoVmText({ name: vmName("checker-loaded"), disks: "blank" })));
   try {
     assert.is(machine.plan.processes.length, 4);
     for (const { id, seccomp } of machine.plan.processes) {

@@ -6,6 +6,7 @@ import { buildDemoImages } from "../../examples/demo/images.js";
 import { DEFAULT_QEMU, type LaunchRequest, openDirectories, parseVmText, readHostFile } from "../../src/index.js";
 import { findEventFault } from "../../src/state/index.js";
 import { repositoryRoot } from "./repository.js";
+import { hostWideName, STATES_FOLDER } from "./run_identity.js";
 
 /** A VM with state and images of its own below one temporary folder. */
 export interface MachineFixture {
@@ -16,6 +17,7 @@ export interface MachineFixture {
   request(text: string, change?: Partial<LaunchRequest>): Promise<LaunchRequest>;
   /** What the VM left behind: empty when it left nothing. */
   leftovers(): string[];
+  /** Removes the folder. With a VM still on record it does not: then the runner ends the VM and fails the file. */
   remove(): Promise<void>;
 }
 
@@ -28,6 +30,11 @@ const namesUsed = new Set<string>();
 export function usedName(name: string): string {
   namesUsed.add(name);
   return name;
+}
+
+/** The name of this run's VM for a subject: the groups of all VMs of a host are side by side, whatever their state directories. */
+export function vmName(subject: string): string {
+  return usedName(hostWideName(subject));
 }
 
 /** Two disks and a network card; `blank` disks have no boot sector, so the firmware waits until the VM is ended. */
@@ -51,7 +58,7 @@ const SHARED_CACHE = join(tmpdir(), "bulkhead-test-cache");
 
 /** `refusals`: whether processes of its VMs may be refused start calls. None of them is, unless a test makes one do it. */
 export async function makeFixture(options: { readonly refusals?: "expected" } = {}): Promise<MachineFixture> {
-  const directory = await mkdtemp(join(tmpdir(), "bulkhead-test-"));
+  const directory = await mkdtemp(join(STATES_FOLDER, "bulkhead-test-"));
   const environment = { ...process.env, BULKHEAD_STATE: directory, BULKHEAD_CACHE: SHARED_CACHE };
   await buildDemoImages(directory, join(repositoryRoot, "native/build/boot"));
   for (const disk of ["disk0", "disk1"]) {
@@ -75,6 +82,7 @@ export async function makeFixture(options: { readonly refusals?: "expected" } = 
     }),
     leftovers: () => [...listed(`${directories.run}/vms`), ...listed(`${directories.run}/uids`), ...leftoverCgroups()],
     remove: async () => {
+      if (listed(`${directories.run}/vms`).length > 0) return;
       const faults = eventFaults(`${directories.log}/events.jsonl`);
       const refusals = options.refusals === undefined ? refusedCalls(`${directories.log}/events.jsonl`) : [];
       await rm(directory, { recursive: true });

@@ -16,6 +16,8 @@ export interface RunningCommand {
   readonly finished: Promise<CommandResult>;
   /** What it has written to standard output so far. */
   output(): string;
+  /** The same of standard error. */
+  errors(): string;
 }
 
 /** Starts `bulkhead` with arguments, as a user would, without standard input. */
@@ -35,7 +37,7 @@ export function startBulkhead(
   const finished = new Promise<CommandResult>((resolve) => {
     child.on("close", (exitCode, signal) => resolve({ exitCode, signal, stdout, stderr }));
   });
-  return { child, finished, output: () => stdout };
+  return { child, finished, output: () => stdout, errors: () => stderr };
 }
 
 /** Runs `bulkhead` to its end. */

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import * as assert from "uvu/assert";
+import { MachineError } from "../../../src/errors/index.js";
 import { collectGarbage, endOrphan } from "../../../src/machine/index.js";
 import {
   bootId,
@@ -14,12 +15,15 @@ import {
 } from "../../../src/state/index.js";
 import { suite } from "../../support/harness.js";
 import { cgroupMount } from "../../support/machine_fixture.js";
+import { hostWideName } from "../../support/run_identity.js";
 import { makeDirectories } from "../state/temporary_directories.js";
 
 const test = suite("cleaning up after dead launchers", { needs: ["root", "cgroup-v2"], timeoutMs: 20_000 });
 
 /** Not in any host's account files; the reservations of this test are in a state of its own. */
 const UID = 543_217;
+/** Whom Debian calls nobody: base-passwd. */
+const NOBODY_UID = 65_534;
 let directories: ReturnType<typeof makeDirectories>;
 let stranger: ChildProcess;
 
@@ -87,6 +91,26 @@ test("processes on a record of another boot are not signalled; those of this boo
   assert.not.ok(await lives(stranger));
 });
 
+test("a VM is not forgotten while a process of it lives: its record and its reservation stay for a later round", async () => {
+  const reservation = reserve("web1");
+  const run = leaveRun("web1");
+  spawnSync("chown", ["-R", String(NOBODY_UID), directories.base]);
+  // Who may not signal a process stands for a kernel that does not let go of it.
+  process.seteuid?.(NOBODY_UID);
+  try {
+    const failed = await endOrphan(directories, run, { patienceMs: 50 }).catch((error: unknown) => error);
+    assert.instance(failed, MachineError);
+    assert.equal([(failed as MachineError).code, (failed as MachineError).exitCode], ["processes-linger", 3]);
+    assert.match((failed as MachineError).message, `still there: ${stranger.pid}.`);
+  } finally {
+    process.seteuid?.(0);
+  }
+  assert.is(readFileSync(reservation, "utf8"), "web1");
+  assert.ok(await endOrphan(directories, findRun(directories, "web1") as KnownRun));
+  assert.not.ok(await lives(stranger));
+  assert.is(findRun(directories, "web1"), null);
+});
+
 test("one VM that cannot be cleaned up is reported, logged and left for others; the next is cleaned up", async () => {
   // No cgroup file system: its files keep the directory from being removed.
   const cgroup = `${directories.base}/group`;
@@ -122,7 +146,7 @@ test("a damaged record: what the VM reserved and its plan's group are cleaned up
 });
 
 test("the remains of another VM that cannot be removed delay a launch by 100 ms each, not by 5 s", async () => {
-  const cgroup = `${cgroupMount()}/bulkhead-test-stuck`;
+  const cgroup = `${cgroupMount()}/${hostWideName("bulkhead-test-stuck")}`;
   mkdirSync(cgroup);
   // A mount below keeps a directory busy for as long as it lasts.
   mkdirSync(`${cgroup}/busy`);

@@ -4,7 +4,7 @@ import { tmpdir, uptime } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import type { ExitStatus } from "../../../src/kernel/index.js";
-import { explainDeath } from "../../../src/machine/death_cause.js";
+import { explainDeath, loadSyscallNames } from "../../../src/machine/death_cause.js";
 import { KernelLog, parseFault, type RecordedFault } from "../../../src/machine/kernel_log.js";
 import { suite } from "../../support/harness.js";
 import { compileVictim } from "../../support/victim/compile_victim.js";
@@ -27,6 +27,27 @@ test.beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "bulkhead-death-"));
 });
 test.afterEach(() => rmSync(folder, { recursive: true }));
+
+test("a refused call is told by its number until the table is loaded, and then by its name", async () => {
+  const before = await explainDeath({ pid: 1, plan: NO_PLAN }, signal(31), played({ call: 59 }));
+  assert.equal([before.intrusion, before.syscall], [true, "59"]);
+  assert.is((await explainDeath({ pid: 1, plan: NO_PLAN }, signal(31), played({ call: 234 }))).intrusion, false);
+  await loadSyscallNames();
+  assert.is((await explainDeath({ pid: 1, plan: NO_PLAN }, signal(31), played({ call: 59 }))).syscall, "execve");
+});
+
+test("a death that cannot be explained: an intrusion where it may be one, and never an exception", async () => {
+  const broken = {
+    refusedCall: () => {
+      throw new Error("no log");
+    },
+  } as unknown as KernelLog;
+  const refused = await explainDeath({ pid: 1, plan: NO_PLAN }, signal(31), broken);
+  assert.equal([refused.intrusion, refused.syscall, refused.status], [true, null, signal(31)]);
+  assert.match(refused.words, /^SIGSYS .*; asking why failed: no log$/);
+  assert.ok((await explainDeath({ pid: 1, plan: NO_PLAN }, UNTOLD, broken)).intrusion);
+  assert.not.ok((await explainDeath({ pid: 1, plan: NO_PLAN }, { exitCode: 1, signal: null }, broken)).intrusion);
+});
 
 test("a refused call is named, and an intrusion", async () => {
   const cause = await explainDeath({ pid: 1, plan: NO_PLAN }, signal(31), played({ call: 59 }));

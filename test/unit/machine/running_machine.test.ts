@@ -61,13 +61,22 @@ test.beforeEach(() => {
 });
 test.afterEach(() => directories.remove());
 
-function machine(onDeviceExit: "stop" | "pause" = "stop"): RunningMachine {
+function machine(onDeviceExit: "stop" | "pause" = "stop", change: object = {}): RunningMachine {
   const processes = new Map([
     ["disk0", disk0.machineProcess],
     ["vmm", vmm.machineProcess],
   ]);
   const plan = { vm: "web1", onDeviceExit, shutdownGraceMs: 20, hangDeadlineMs: 10_000 };
-  const parts = { plan, verified: {}, run, directories, processes, kernelLog: new KernelLog(), keeper: { close: () => {} } };
+  const parts = {
+    plan,
+    verified: {},
+    run,
+    directories,
+    processes,
+    kernelLog: new KernelLog(),
+    keeper: { close: () => {} },
+    ...change,
+  };
   return new RunningMachine(parts as unknown as ConstructorParameters<typeof RunningMachine>[0]);
 }
 
@@ -114,6 +123,46 @@ test("a VMM that dies of its own is logged", async () => {
   vmm.end({ exitCode: null, signal: 11 });
   assert.is((await started.ended).reason, "vmm-died");
   assert.match(events(), /"event":"death","vm":"web1","process":"vmm","detail":"[^}]*SIGSEGV/);
+});
+
+test("a death that cannot be judged ends the VM as a bug of ours, and nothing of it is left", async () => {
+  const log = {
+    lastWords: () => {
+      throw new Error("no words");
+    },
+  };
+  const processes = new Map([
+    ["disk0", { ...disk0.machineProcess, log } as unknown as MachineProcess],
+    ["vmm", vmm.machineProcess],
+  ]);
+  const started = machine("stop", { processes });
+  disk0.end(KILLED);
+  const { reason, exitCode, detail } = await started.ended;
+  assert.equal([reason, exitCode], ["supervisor-failed", 70]);
+  assert.match(detail, "no words");
+  assert.is(findRun(directories, "web1"), null);
+});
+
+test("a cleanup that fails is logged and told beside the ending, and leaves the VM for another to end", async () => {
+  const onCleanupStep = (step: string): void => {
+    if (step === "remove-cgroup") throw new Error("the group stays");
+  };
+  for (const [end, reason, exitCode] of [
+    [CLEAN, "guest-shutdown", 3],
+    [{ exitCode: null, signal: 11 }, "vmm-died", 4],
+  ] as const) {
+    vmm = new PlayedProcess("vmm");
+    disk0 = new PlayedProcess("disk0");
+    const started = machine("stop", { onCleanupStep });
+    if (reason === "guest-shutdown") for (const listener of vmm.listeners) listener({ event: "SHUTDOWN", data: { guest: true } });
+    vmm.end(end);
+    const ending = await started.ended;
+    assert.equal([ending.reason, ending.exitCode], [reason, exitCode]);
+    assert.match(ending.detail, /; cleaning up after it failed: the group stays$/);
+    assert.match(events(), /"event":"cleanup-failed","vm":"web1","message":"the group stays"/);
+    assert.is(findRun(directories, "web1")?.state, "dead");
+    run = OwnedRun.claim(directories, { vm: "web1", shutdownGraceMs: 20 });
+  }
 });
 
 test("a guest's shutdown ends in order and logs no death", async () => {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import fs, { openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { PassThrough } from "node:stream";
@@ -58,6 +59,50 @@ test("file: a full log begins anew, and what earlier runs left counts", async ()
   } finally {
     rmSync(path, { force: true });
   }
+});
+
+test("file: a full log that may not be cut ends there, and the guest writes on", async () => {
+  const path = `${tmpdir()}/bulkhead-serial-uncut-${process.pid}.log`;
+  writeFileSync(path, "");
+  truncateSync(path, 64 * 1024 * 1024);
+  const { ftruncateSync } = fs;
+  fs.ftruncateSync = () => {
+    throw Object.assign(new Error("append-only"), { code: "EPERM" });
+  };
+  syncBuiltinESMExports();
+  try {
+    const guest = guestOf(path);
+    guest.write("beyond");
+    await settle();
+    assert.is(statSync(path).size, 64 * 1024 * 1024);
+    assert.not.ok(guest.destroyed);
+    guest.destroy();
+  } finally {
+    fs.ftruncateSync = ftruncateSync;
+    syncBuiltinESMExports();
+    rmSync(path, { force: true });
+  }
+});
+
+test("stream: input that the guest does not read waits where it comes from, and all of it arrives when it reads", async () => {
+  const [own, theirs] = addon.socketPair();
+  const [input, output] = [new PassThrough(), new PassThrough()];
+  const console = connectSerial(theirs, { kind: "stream", input, output, escape: false });
+  const guest = new Socket({ fd: own });
+  guest.pause();
+  let fedBytes = 0;
+  for (let block = 0; block < 64; block += 1) {
+    input.write(Buffer.alloc(64 * 1024, "x"));
+    fedBytes += 64 * 1024;
+  }
+  await settle();
+  assert.ok(console.writableLength < 256 * 1024, `${console.writableLength} bytes wait in memory`);
+  let readBytes = 0;
+  guest.on("data", (chunk: Buffer) => (readBytes += chunk.length)).resume();
+  while (readBytes < fedBytes) await settle();
+  guest.destroy();
+  await once(console, "close");
+  assert.equal([input.listenerCount("data"), input.listenerCount("error"), input.isPaused()], [0, 0, true]);
 });
 
 test("stream: what a slow reader does not take is dropped, within a bound", async () => {

@@ -155,7 +155,8 @@ for (const [name, memory, sizes, bound] of [
   ["than a launch copies", "4G", [16, 497], /536870912 are the most that a launch copies for its VMM/],
 ] as const) {
   test(`kernel and initrd that are larger ${name}: refused before anything is copied`, () => {
-    ["a.img", "b.img"].forEach((file, index) => truncateSync(join(folder, file), (sizes[index] ?? 0) * 1024 * 1024));
+    truncateSync(join(folder, "a.img"), sizes[0] * 1024 * 1024);
+    truncateSync(join(folder, "b.img"), sizes[1] * 1024 * 1024);
     const console = "boot: {kernel: {file: a.img, initrd: b.img}}";
     assert.throws(() => open([], { console, memory }), bound);
     truncateSync(join(folder, "b.img"), 1);
