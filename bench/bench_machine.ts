@@ -53,7 +53,7 @@ export async function filterOfRole(request: PlanRequest, role: string): Promise<
   const policy = await loadRolePolicy({ folder: request.policyFolder, role });
   const cacheDirectory = `${request.directories.cache}/filters`;
   const frequencies = loadCallFrequencies({ folder: request.policyFolder, role });
-  const program = await compiledFilter({ policy: policy.seccomp, phases: "start+run", frequencies, cacheDirectory });
+  const program = await compiledFilter({ policy: policy.seccomp, phases: "lock-down", frequencies, cacheDirectory });
   return program.bytes;
 }
 

@@ -87,7 +87,9 @@ export class ConfinedProgram {
         await once(log, "data");
         log.pause();
         const { held } = manifest;
-        verifyMachine(this.#machine, [{ ...confined, inventory: this.#inventory, held }]);
+        confined.gate?.lock();
+        const phase = confined.gate?.phase ?? null;
+        verifyMachine(this.#machine, [{ ...confined, phase, inventory: this.#inventory, held }]);
       } finally {
         log.destroy();
       }

@@ -9,8 +9,17 @@ import { describeMachine } from "./machine_facts.js";
 import { formatResults } from "./result_table.js";
 import { roundTrips } from "./round_trips.js";
 import { seccompFilters } from "./seccomp_filters.js";
+import { startPhases } from "./start_phases.js";
 
-const BENCHMARKS: readonly Benchmark[] = [confinedTrue, firstByte, roundTrips, diskReads, launcherMemory, seccompFilters];
+const BENCHMARKS: readonly Benchmark[] = [
+  confinedTrue,
+  firstByte,
+  roundTrips,
+  diskReads,
+  launcherMemory,
+  startPhases,
+  seccompFilters,
+];
 
 const USAGE = `Usage: npm run bench [-- [--verbose] [NAME]...]
 

@@ -27,6 +27,7 @@ export async function startPlain(
     session: session.native,
     namespaces: 0n,
     networkSocket: -1,
+    gate: null,
     cgroupFd: -1,
     userMap: "",
     groupMap: "",

@@ -81,6 +81,7 @@ Napi::Value number_or_throw(Napi::Env env, const KernelResult& result) {
 namespace {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  export_call_gate(env, exports);
   export_fd_messages(env, exports);
   export_files(env, exports);
   export_host(env, exports);

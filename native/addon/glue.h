@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "call_gate.h"
 #include "kernel_result.h"
 #include "session.h"
 
@@ -30,6 +31,10 @@ Napi::Value number_or_throw(Napi::Env env, const KernelResult& result);
 // Member `session`: what openSession returned and nobody has closed.
 std::shared_ptr<Session> session_of(const Napi::Object& options);
 
+// Member `gate`: a CallGate that nobody has closed; empty when it is null.
+std::shared_ptr<CallGate> gate_of(const Napi::Object& options);
+
+void export_call_gate(Napi::Env env, Napi::Object exports);
 void export_fd_messages(Napi::Env env, Napi::Object exports);
 void export_files(Napi::Env env, Napi::Object exports);
 void export_host(Napi::Env env, Napi::Object exports);

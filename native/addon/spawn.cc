@@ -44,8 +44,11 @@ constexpr std::array named_steps{
     NamedStep{"expect-ambient", Step::expect_ambient},
     NamedStep{"expect-own-keyring", Step::expect_own_keyring},
     NamedStep{"expect-securebits", Step::expect_securebits},
-    NamedStep{"seccomp-filter", Step::seccomp_filter},
     NamedStep{"default-signals", Step::default_signals},
+    NamedStep{"end-with-launcher", Step::end_with_launcher},
+    NamedStep{"seccomp-filter", Step::seccomp_filter},
+    NamedStep{"listener-taken", Step::listener_taken},
+    NamedStep{"close-listener", Step::close_listener},
     NamedStep{"exec", Step::exec},
 };
 
@@ -98,6 +101,7 @@ std::unique_ptr<Request> read_request(const Napi::Object& options) {
   spawn.user_map = get_string(options, "userMap");
   spawn.group_map = get_string(options, "groupMap");
   spawn.session = session_of(options);
+  spawn.gate = gate_of(options);
   spawn.network_socket = get_int(options, "networkSocket");
   spawn.deadline_ms = get_int(options, "deadlineMs");
   return request;

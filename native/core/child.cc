@@ -3,18 +3,17 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/mount.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <cerrno>
 
+#include "child_listener.h"
 #include "exec_context.h"
 #include "raw_syscall.h"
 
@@ -96,13 +95,6 @@ long open_directory(const char* path) {
   return fd < 0 ? fd : 0;
 }
 
-long load_filter(const ChildOperation& operation) {
-  const sock_fprog program{static_cast<unsigned short>(operation.size / sizeof(sock_filter)),
-                           static_cast<sock_filter*>(const_cast<void*>(operation.data))};
-  const long r = raw_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, static_cast<long>(operation.number), as_argument(&program));
-  return r < 0 ? r : 0;
-}
-
 long reset_signals() {
   const KernelSigaction defaults{nullptr, 0, nullptr, 0};
   for (int signal = 1; signal <= signal_limit; ++signal) {
@@ -181,10 +173,16 @@ long perform(const ChildOperation& op, const ChildProgram& program, bool& expect
       expectation_failed = serial < 0 || serial == number;
       return serial;
     }
-    case Step::seccomp_filter:
-      return load_filter(op);
     case Step::default_signals:
       return reset_signals();
+    case Step::end_with_launcher:
+      return end_with_launcher(program.status_write_fd);
+    case Step::seccomp_filter:
+      return load_filter(op, program);
+    case Step::listener_taken:
+      return await_listener_taken();
+    case Step::close_listener:
+      return raw_syscall(SYS_close, *program.listener);
     case Step::exec:
       return raw_syscall(SYS_execve, as_argument(op.path), as_argument(program.argv), as_argument(program.envp));
   }
@@ -201,15 +199,23 @@ bool is_expectation(Step step) {
 }
 
 [[noreturn]] void fail(const ChildProgram& program, std::size_t index, long result) {
-  const ChildFailure failure{static_cast<std::uint32_t>(index), result < 0 ? static_cast<std::int32_t>(-result) : 0};
-  raw_syscall(SYS_write, program.status_write_fd, as_argument(&failure), sizeof(failure));
+  tell_launcher(program, {static_cast<std::uint32_t>(index), result < 0 ? static_cast<std::int32_t>(-result) : 0, 0});
   leave();
 }
 
 }  // namespace
 
 int perform_alone(const ChildOperation& operation) {
-  if (operation.step == Step::exec || operation.step == Step::close_other_fds) return ENOSYS;
+  switch (operation.step) {
+    case Step::exec:
+    case Step::close_other_fds:
+    case Step::end_with_launcher:
+    case Step::listener_taken:
+    case Step::close_listener:
+      return ENOSYS;
+    default:
+      break;
+  }
   bool expectation_failed = false;
   const long result = perform(operation, ChildProgram{}, expectation_failed);
   const bool failed = is_expectation(operation.step) ? expectation_failed : result < 0;
@@ -225,7 +231,7 @@ void run_child(const ChildProgram& program) {
   raw_syscall(SYS_close, program.status_read_fd);
   char go = 0;
   if (raw_syscall(SYS_read, program.go_read_fd, as_argument(&go), 1) != 1) leave();
-  // From here on nothing waits, and the process may outlive the thread that cloned it.
+  // The user id resets it in any case; what waits later sets it anew.
   raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, 0);
   for (std::size_t index = 0; index < program.count; ++index) {
     const ChildOperation& operation = program.operations[index];

@@ -34,8 +34,11 @@ enum class Step : std::uint32_t {
   expect_ambient,      // Raises an ambient capability; expects errno `number`. Proves that the securebits act.
   expect_securebits,   // Reads the securebits; expects exactly `number`, locks included.
   expect_own_keyring,  // Reads the session keyring; expects one, and not `number`, which is the launcher's.
-  seccomp_filter,      // Loads `data`, `size` bytes of struct sock_filter; number = SECCOMP_FILTER_FLAG_*.
   default_signals,     // All dispositions to default, nothing blocked.
+  end_with_launcher,   // SIGKILL when the launcher dies. Requires: own user id, which resets it. Until listener_taken.
+  seccomp_filter,      // Loads `data`, `size` bytes of struct sock_filter; number = SECCOMP_FILTER_FLAG_*.
+  listener_taken,      // Waits until the launcher holds the filter's listener: the first notified call, and its answer.
+  close_listener,      // Closes the own copy, which would keep start calls waiting for a launcher that is dead.
   exec,                // execve(path, argv, envp). Last.
 };
 
@@ -50,10 +53,12 @@ struct ChildOperation {
   std::size_t size = 0;
 };
 
-// What the child tells its parent when an operation fails; nothing at all when exec succeeds.
-struct ChildFailure {
+// What the child tells its parent: that an operation failed, or that it is about to load a filter with a listener. After that
+// it may not be able to tell anything. Nothing at all when exec succeeds.
+struct ChildReport {
   std::uint32_t operation;  // Index into the list.
   std::int32_t error;       // errno; for an expect_* operation the errno that was observed, 0 for success.
+  std::uint32_t loads;      // 1: no failure; `listener` of the program will be set.
 };
 
 // Everything the child reads. Lives in the parent's memory, which both share until exec; the parent keeps it until the
@@ -68,11 +73,12 @@ struct ChildProgram {
   int status_read_fd;       // Likewise.
   int status_write_fd;      // Close-on-exec: end of file tells the parent that exec succeeded, or that the child was killed.
   std::uint32_t* progress;  // Index of the operation under way; tells the parent where a killed child died.
+  std::int32_t* listener;   // The child's number of its filter's listener, -1 before there is one.
 };
 
-// Performs one operation in the calling thread, for a process that confines itself; not exec and not close_other_fds, which
-// belong to a child. Raw system calls only: fit for a signal handler. Returns -1 when it did its work, else the errno; for
-// an expect_* operation that was not met the errno that was observed, 0 for success.
+// Performs one operation in the calling thread, for a process that confines itself; not exec and not what a child does with
+// its pipes and its listener. Raw system calls only: fit for a signal handler. Returns -1 when it did its work, else the errno;
+// for an expect_* operation that was not met the errno that was observed, 0 for success.
 int perform_alone(const ChildOperation& operation);
 
 // Runs in the child. Never returns to its caller: exec or exit.

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -58,23 +59,55 @@ SpawnResult judge_silence(int pidfd, std::uint32_t progress, const std::vector<C
   return result;
 }
 
-// Waits for exec (end of file), a failed operation, or the deadline.
-SpawnResult await_exec(int status_fd, int deadline_ms) {
-  pollfd poll_status{status_fd, POLLIN, 0};
-  int ready;
-  do {
-    ready = poll(&poll_status, 1, deadline_ms);
-  } while (ready < 0 && errno == EINTR);
-  if (ready == 0) return failure_of("wait for exec", ETIMEDOUT);
-  ChildFailure failure{};
-  const ssize_t got = read(status_fd, &failure, sizeof failure);
-  if (got == 0) return {};
-  if (got != static_cast<ssize_t>(sizeof failure)) return failure_of("read child status", got < 0 ? errno : EPROTO);
-  SpawnResult result;
-  result.failed = true;
-  result.operation = failure.operation;
-  result.error = failure.error;
-  return result;
+// A cloned child as the parent sees it.
+struct StartedChild {
+  int pid;
+  int pidfd;
+  int status_fd;
+  std::int32_t* listener;
+};
+
+// Loading a filter takes the kernel some 100 us, most of it for compiling.
+constexpr timespec load_poll_interval{0, 20'000};
+
+// After its announcement the child loads its filter and makes no call that could wake anybody: its number is looked for.
+SpawnResult take_listener(const StartedChild& child, CallGate* gate) {
+  if (gate == nullptr) return failure_of("take the listener", EINVAL);
+  pollfd status{child.status_fd, POLLIN, 0};
+  std::int32_t number = -1;
+  while ((number = __atomic_load_n(child.listener, __ATOMIC_SEQ_CST)) < 0) {
+    // It failed to load, or was killed: the caller reads why.
+    if (poll(&status, 1, 0) > 0) return {};
+    nanosleep(&load_poll_interval, nullptr);
+  }
+  const long taken = raw_syscall(SYS_pidfd_getfd, child.pidfd, number, 0);
+  if (taken < 0) return failure_of("pidfd_getfd", static_cast<int>(-taken));
+  const KernelResult served = gate->serve(UniqueFd(static_cast<int>(taken)), child.pid, child.pidfd);
+  return served.ok() ? SpawnResult{} : failure_of(served.call, served.error);
+}
+
+// Waits for exec (end of file), a failed operation, or the deadline; on the way takes the listener of the child's filter.
+SpawnResult await_exec(const StartedChild& child, CallGate* gate, int deadline_ms) {
+  for (;;) {
+    pollfd poll_status{child.status_fd, POLLIN, 0};
+    int ready;
+    do {
+      ready = poll(&poll_status, 1, deadline_ms);
+    } while (ready < 0 && errno == EINTR);
+    if (ready == 0) return failure_of("wait for exec", ETIMEDOUT);
+    ChildReport report{};
+    const ssize_t got = read(child.status_fd, &report, sizeof report);
+    if (got == 0) return {};
+    if (got != static_cast<ssize_t>(sizeof report)) return failure_of("read child status", got < 0 ? errno : EPROTO);
+    if (report.loads == 0) {
+      SpawnResult result;
+      result.failed = true;
+      result.operation = report.operation;
+      result.error = report.error;
+      return result;
+    }
+    if (const SpawnResult taken = take_listener(child, gate); taken.failed) return taken;
+  }
 }
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -147,8 +180,13 @@ SpawnResult spawn_confined(const SpawnRequest& request) {
   const CloneStack stack;
   if (stack.start() == nullptr) return failure_of("mmap", ENOMEM);
   std::uint32_t progress = 0;
+  std::int32_t listener = -1;
   ChildProgram program{operations.data(), operations.size(), argv.data(),       envp.data(), go_read.get(),
-                       go_write.get(),    status_read.get(), high_status.get(), &progress};
+                       go_write.get(),    status_read.get(), high_status.get(), &progress,   &listener};
+  // The thread that answers notified calls, before there is anybody to make one: exec itself waits for it.
+  if (request.gate != nullptr) {
+    if (const KernelResult started = request.gate->start(); !started.ok()) return failure_of(started.call, started.error);
+  }
 
   int pidfd = -1;
   clone_args args{};
@@ -179,7 +217,8 @@ SpawnResult spawn_confined(const SpawnRequest& request) {
   if (!outcome.failed) {
     if (write(go_write.get(), "g", 1) != 1) outcome = failure_of("write go", errno);
   }
-  if (!outcome.failed) outcome = await_exec(status_read.get(), request.deadline_ms);
+  const StartedChild started{child.pid, pidfd, status_read.get(), &listener};
+  if (!outcome.failed) outcome = await_exec(started, request.gate.get(), request.deadline_ms);
   if (!outcome.failed) outcome = judge_silence(pidfd, __atomic_load_n(&progress, __ATOMIC_SEQ_CST), operations);
   if (outcome.failed) {
     end_child(child);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "call_gate.h"
 #include "child_operation.h"
 #include "session.h"
 
@@ -20,7 +21,8 @@ struct SpawnRequest {
   int cgroup_fd = -1;                // Directory of a v2 cgroup, or -1 to stay in the launcher's.
   std::string user_map;              // Content of /proc/PID/uid_map; empty without CLONE_NEWUSER.
   std::string group_map;
-  int deadline_ms = 10000;  // Longest wait for exec.
+  std::shared_ptr<CallGate> gate;  // Answers the calls that the filter notifies; null for a filter without a listener.
+  int deadline_ms = 10000;         // Longest wait for exec.
 };
 
 struct SpawnResult {

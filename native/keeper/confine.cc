@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -20,9 +21,14 @@ namespace {
 constexpr std::array allowed_calls{SYS_poll,       SYS_read,  SYS_recvmsg, SYS_sendmsg,    SYS_accept4,
                                    SYS_getsockopt, SYS_fcntl, SYS_close,   SYS_exit_group, SYS_restart_syscall};
 
-// Load, compare the architecture, load the call; one comparison for each call; kill, allow.
+// The one kind of ioctl: answering calls that wait at the listener of a filter.
+constexpr std::array allowed_requests{SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND};
+
+// Load, compare the architecture, load the call; one comparison for each call; whether it is ioctl, its request, one comparison
+// for each request; kill, allow.
 constexpr std::size_t prologue = 4;
-constexpr std::size_t filter_size = prologue + allowed_calls.size() + 2;
+constexpr std::size_t requests = prologue + allowed_calls.size() + 2;
+constexpr std::size_t filter_size = requests + allowed_requests.size() + 2;
 
 std::array<sock_filter, filter_size> keeper_filter() {
   std::array<sock_filter, filter_size> filter{};
@@ -38,6 +44,14 @@ std::array<sock_filter, filter_size> keeper_filter() {
     filter[place] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(allowed_calls[index]), distance(place, allow), 0);
   }
   // Calls of the x32 ABI have a bit that none of the numbers above has: they end here too.
+  filter[requests - 2] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, distance(requests - 2, kill));
+  // The low half: the kernel takes the request as an int.
+  filter[requests - 1] = BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[1]));
+  for (std::size_t index = 0; index < allowed_requests.size(); ++index) {
+    const std::size_t place = requests + index;
+    filter[place] =
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(allowed_requests[index]), distance(place, allow), 0);
+  }
   filter[kill] = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
   filter[allow] = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
   return filter;

@@ -1,9 +1,10 @@
 // bulkhead-keeper: holds the launcher's ends of a VM's monitors, logs and serial console, so that a launcher that dies takes
 // none of them with it. Whoever supervises the VM is connected to it; while nobody is, it reads logs and console to nowhere,
-// so that no process waits for a reader. It holds no channel of the data path, opens nothing, and ends when all of these have
-// hung up, which is when the VM's processes have ended. It also holds the files that consoles are written to, and the
-// socket on which the kernel's audit records wait, and never touches them: whoever supervises next has them, the VM's locks on
-// the files, and what the records tell of deaths that nobody saw.
+// so that no process waits for a reader, and refuses the calls that wait at the listeners of the processes' filters. It holds
+// no channel of the data path, opens nothing, and ends when all of these have hung up, which is when the VM's processes have
+// ended. It also holds the files that consoles are written to, and the socket on which the kernel's audit records wait, and
+// never touches them: whoever supervises next has them, the VM's locks on the files, and what the records tell of deaths that
+// nobody saw.
 //
 // Arguments: names of what it holds, in the order of the fds from 4 on. Fd 3 is a listening SOCK_SEQPACKET socket.
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <cstring>
 
 #include "confine.h"
+#include "notified_calls.h"
 #include "passed_fd.h"
 
 namespace bulkhead {
@@ -21,8 +23,8 @@ namespace {
 
 constexpr int listen_fd = 3;
 constexpr int first_held = 4;
-// Monitor, log, console and the two files of a console of each process. A machine has 30 PCI slots, so 31 processes.
-constexpr std::size_t held_max = 160;
+// Monitor, log, listener, console and the two files of a console of each process. A machine has 30 PCI slots, so 31 processes.
+constexpr std::size_t held_max = 192;
 // A kind, a device id of at most 16 characters, and what of it: "k/disk0/monitor".
 constexpr std::size_t name_bytes = 48;
 // More than any request: "hold " or "drop " and a name.
@@ -30,6 +32,7 @@ constexpr std::size_t message_bytes = 64;
 
 // Names begin with what to do while nobody supervises.
 constexpr char drained_kind = 'd';
+constexpr char refused_kind = 'r';
 // A file, or a socket of the kernel's: it never hangs up.
 constexpr char file_kind = 'f';
 
@@ -71,10 +74,11 @@ class Keeper {
     const bool supervised = static_cast<bool>(supervisor_);
     polled_[0] = {supervised ? supervisor_.get() : listen_fd, POLLIN, 0};
     for (std::size_t index = 0; index < count_; ++index) {
-      const bool drain = abandoned_ && held_[index].name[0] == drained_kind;
+      const char kind = held_[index].name[0];
+      const bool serve = abandoned_ && (kind == drained_kind || kind == refused_kind);
       // With no event asked for, poll still reports that the other side hung up. It passes negative fds over.
       const int fd = is_file(held_[index]) ? -1 : held_[index].fd.get();
-      polled_[index + 1] = {fd, static_cast<short>(drain ? POLLIN : 0), 0};
+      polled_[index + 1] = {fd, static_cast<short>(serve ? POLLIN : 0), 0};
     }
     if (poll(polled_.data(), count_ + 1, -1) < 0) return;
     // From the last to the first: dropping one moves the last into its place.
@@ -88,6 +92,7 @@ class Keeper {
   }
 
   void serve_held(std::size_t index, short events) {
+    if ((events & POLLIN) != 0 && held_[index].name[0] == refused_kind) return refuse_next_call(held_[index].fd.get());
     if ((events & POLLIN) != 0) {
       const ssize_t got = read(held_[index].fd.get(), discarded_.data(), discarded_.size());
       if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) return;
@@ -172,6 +177,7 @@ int main(int argc, char** argv) {
   for (int index = 1; index < argc; ++index) {
     if (!keeper.hold(argv[index], bulkhead::UniqueFd(bulkhead::first_held + index - 1))) return 2;
   }
+  if (!bulkhead::notifications_fit()) return 4;
   if (!bulkhead::confine_keeper(static_cast<unsigned>(bulkhead::first_held + argc - 1))) return 3;
   keeper.serve();
   return 0;

@@ -16,13 +16,25 @@ function describeProcess(process: ProcessPlan): string {
     `  own fds     ${process.selfMade.map((made) => `${made.kind} <= ${made.max}`).join(", ") || "none"}`,
     `  namespaces  ${process.namespaces.join(" ")}`,
     `  root        ${process.root.length} entries, /dev: ${process.nodes.map((node) => node.name).join(" ") || "empty"}`,
-    `  seccomp     ${process.seccomp.start.length} syscalls to start, ${process.seccomp.run.length} to run, ${process.seccomp.instructions} instructions by ${process.seccomp.generator}`,
-    `              ${process.seccomp.generatorWhy}`,
+    ...describeFilter(process),
     `  landlock    ${process.landlock === null ? "none" : process.landlock.rules.map((rule) => rule.path).join(" ")}`,
     `  cgroup      ${process.cgroup?.path ?? "none"}`,
     ...process.monitor.map((command) => `  attach      ${command.execute} ${JSON.stringify(command.arguments ?? {})}`),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** How many system calls it holds before and after lock-down, and what becomes of one that it does not hold any more. */
+function describeFilter({ seccomp, afterLockDown, attach, absent }: ProcessPlan): string[] {
+  const { start, run, instructions, generator, generatorWhy } = seccomp;
+  const answer = afterLockDown === "kill" ? "ends the process" : "is refused";
+  const files = [...attach.map(({ path, access }) => `${path} (${access})`), ...absent.map(({ path }) => `${path} (none)`)];
+  return [
+    `  seccomp     ${start.length + run.length} syscalls until lock-down, ${run.length} after it; another then ${answer}`,
+    ...(files.length === 0 ? [] : [`  opens then  ${files.join(", ")}`]),
+    `  filter      ${instructions} instructions by ${generator}`,
+    `              ${generatorWhy}`,
+  ];
 }
 
 /** What `bulkhead run` keeps once the guest runs. */

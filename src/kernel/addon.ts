@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { HostError } from "../errors/index.js";
+import type { CallGateOptions, NativeCallGate } from "./call_gate.js";
 import type { ChannelCalls } from "./channel_calls.js";
 
 /** The names of what a confined child does between clone and exec: native/core/child_operation.h says what each requires. */
@@ -28,8 +29,11 @@ export type ChildStep =
   | "expect-ambient"
   | "expect-own-keyring"
   | "expect-securebits"
-  | "seccomp-filter"
   | "default-signals"
+  | "end-with-launcher"
+  | "seccomp-filter"
+  | "listener-taken"
+  | "close-listener"
   | "exec";
 
 /** One operation; which members count depends on the step. */
@@ -59,6 +63,8 @@ export interface SpawnRequest {
   /** Content of uid_map and gid_map: `INSIDE OUTSIDE COUNT`. */
   readonly userMap: string;
   readonly groupMap: string;
+  /** Answers what the filter notifies; null for a filter without a listener. */
+  readonly gate: NativeCallGate | null;
   /** Longest wait for exec, in ms. */
   readonly deadlineMs: number;
 }
@@ -118,6 +124,10 @@ export interface Addon extends ChannelCalls {
     coreCreate: boolean;
     coreSharePid: number;
   }) => NativeSession;
+  /** Makes a gate without a process yet. */
+  CallGate: new (
+    options: CallGateOptions,
+  ) => NativeCallGate;
   /** Starts to make a network namespace and returns the socket that it will come by, which the caller closes. */
   beginNetworkNamespace(): number;
   spawnConfined(request: SpawnRequest): Promise<SpawnResult>;

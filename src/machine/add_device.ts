@@ -3,6 +3,7 @@ import { MachineError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
 import { type LaunchPlan, requireHotPlugSlot } from "../plan/index.js";
 import {
+  type CallGate,
   joinSession,
   prepareRoot,
   type StartedProcess,
@@ -18,9 +19,10 @@ import { MachineFds, type ProcessFds } from "./channels.js";
 import { askSupervisor } from "./control_client.js";
 import type { AdditionTurn, WirePlanning } from "./control_message.js";
 import { inodesOf, type RunEvidence, readEvidence } from "./evidence.js";
-import { handOver } from "./handover.js";
+import { handDeviceOver } from "./hand_device_over.js";
 import { releaseImagesOf } from "./image_labels.js";
 import { type PreparedDevice, prepareDevice } from "./prepare_device.js";
+import { logRefusals } from "./refused_call.js";
 import { fdsOfLines, type SerialFiles } from "./serial_line.js";
 import type { PlanningContext } from "./supervision.js";
 
@@ -35,7 +37,7 @@ const SUPERVISOR_DEADLINE_MS = 30_000;
 export async function addDeviceToVm(directories: Directories, run: KnownRun, added: AddedDevice): Promise<AdditionReport> {
   const work = new DeviceStart(directories, run.record.vm, added);
   const request = { request: "device-add", id: added.device.id } as const;
-  const onTurn = (turn: AdditionTurn): Promise<void> => (turn.step === "start" ? work.start(turn) : work.verify());
+  const onTurn = (turn: AdditionTurn): Promise<void> => work.take(turn);
   try {
     return (await askSupervisor(run, request, { deadlineMs: SUPERVISOR_DEADLINE_MS, onTurn })) as AdditionReport;
   } catch (error) {
@@ -61,6 +63,7 @@ class DeviceStart {
   #made: MachineFds | undefined;
   #lines: SerialFiles | undefined;
   #standing: Standing | undefined;
+  #gate: CallGate | null = null;
 
   constructor(directories: Directories, vm: string, added: AddedDevice) {
     this.#directories = directories;
@@ -68,8 +71,19 @@ class DeviceStart {
     this.#added = added;
   }
 
+  async take(turn: AdditionTurn): Promise<void> {
+    switch (turn.step) {
+      case "start":
+        return this.#start(turn);
+      case "lock":
+        return this.#gate?.lock();
+      case "verify":
+        return this.#verify();
+    }
+  }
+
   /** Makes everything that needs privileges. What it leaves when it fails, uid and groups, the supervisor gives back. */
-  async start({ token, planning: wire }: { readonly token: string; readonly planning: WirePlanning }): Promise<void> {
+  async #start({ token, planning: wire }: { readonly token: string; readonly planning: WirePlanning }): Promise<void> {
     const run = findRun(this.#directories, this.#vm);
     const evidence = run === null ? null : readEvidence(run);
     if (run === null || evidence === null) throw new Error(`VM ${this.#vm} has lost its plan`);
@@ -88,18 +102,20 @@ class DeviceStart {
     this.#pidfd = process.pidfd;
     try {
       leaveAdditionFacts(run.directory, factsOf({ prepared, evidence, fds, channel: made.channelEnd(id, "vmm").inode }, process));
-      handOver(run.directory, token, namedFds({ prepared, fds }, process.pidfd, made.channelEnd(id, "vmm").fd));
+      this.#gate = process.gate;
+      logRefusals(this.#directories, this.#vm, { plan: prepared.process, gate: process.gate });
+      handDeviceOver(run.directory, token, { prepared, fds, process, channel: made.channelEnd(id, "vmm").fd });
     } catch (error) {
       await this.#kill();
       throw error;
     }
     const { pid, session } = process;
-    const started = { plan: prepared.process, pid, session, inventory: prepared.inventory, held: fds.held };
+    const started = { plan: prepared.process, pid, session, phase: null, inventory: prepared.inventory, held: fds.held };
     this.#standing = { prepared, evidence, started };
   }
 
   /** The whole VM, with the new process, before that is joined: it holds what its plan says, and nobody else has changed. */
-  async verify(): Promise<void> {
+  async #verify(): Promise<void> {
     if (this.#standing === undefined) throw new Error("nothing was started");
     const { prepared, evidence, started } = this.#standing;
     // Not the VMM's new plan yet: its end of the channel comes with the joining.
@@ -107,8 +123,9 @@ class DeviceStart {
     const others = processes.filter(({ id }) => id !== VMM_ID);
     const vmm = processes.filter(({ id }) => id === VMM_ID);
     const plan = { ...prepared.plan, processes: [...others, prepared.process, ...vmm] };
-    await verifySettledMachine(plan, [...evidence.started, started]);
-    // From here on the channel has its two peers, and the supervisor, which gives its copy to the VMM.
+    await verifySettledMachine(plan, [...evidence.started, { ...started, phase: this.#gate?.phase ?? null }]);
+    // From here on the channel has its two peers, and the supervisor, which gives its copy to the VMM; and the listener has the
+    // supervisor alone: of two that answer, one would wait for a call that the other has taken.
     this.#closeShared();
   }
 
@@ -130,6 +147,7 @@ class DeviceStart {
     await addon.waitExit({ pidfd, keepAlive: true });
   }
 
+  /** The supervisor has its own copies of what it took; where it took none, the kernel refuses start calls. */
   close(): void {
     if (this.#pidfd !== undefined) closeSync(this.#pidfd);
     this.#pidfd = undefined;
@@ -139,6 +157,7 @@ class DeviceStart {
   /** What others hold by now. */
   #closeShared(): void {
     this.#made?.close();
+    this.#gate?.close();
     if (this.#lines !== undefined) for (const fd of fdsOfLines(this.#lines).values()) closeSync(fd);
     this.#lines = undefined;
   }
@@ -160,18 +179,6 @@ async function spawn(
 
 function pidOf({ started }: RunEvidence, id: string): number {
   return started.find(({ plan }) => plan.id === id)?.pid ?? 0;
-}
-
-function namedFds({ prepared, fds }: Pick<Made, "prepared" | "fds">, pidfd: number, channel: number): Map<string, number> {
-  const { monitor, log, serial } = fds;
-  return new Map([
-    ["pidfd", pidfd],
-    ["monitor", monitor],
-    ["log", log],
-    ["channel", channel],
-    ...(serial === null ? [] : [["serial", serial] as const]),
-    ...fdsOfLines(prepared.lines),
-  ]);
 }
 
 interface Made {

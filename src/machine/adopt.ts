@@ -2,7 +2,7 @@ import { closeSync } from "node:fs";
 import { MachineError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
 import type { LaunchPlan, ProcessPlan } from "../plan/index.js";
-import { type ConfinedProcess, watchProcess } from "../sandbox/index.js";
+import { CallGate, type ConfinedProcess, watchProcess } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { findRun, identifyProcess, isAlive, type KnownRun, logEvent, OwnedRun, type RecordedProcess } from "../state/index.js";
 import { channelInodeOf } from "./channels.js";
@@ -12,12 +12,13 @@ import { loadSyscallNames } from "./death_cause.js";
 import { type RunEvidence, readEvidence, replaceLauncherPlan } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { inspectRun } from "./inspect.js";
-import { KEPT_AUDIT, Keeper } from "./keeper.js";
+import { KEPT_AUDIT, Keeper, listenerName } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 import { planSuccessor, type Successor } from "./prepare_launcher.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
+import { logRefusals } from "./refused_call.js";
 import { RunningMachine } from "./running_machine.js";
 import { connectSerialEnd, takeLines } from "./serial_line.js";
 import { removeStrays } from "./strays.js";
@@ -91,7 +92,7 @@ class Adoption {
     this.#connectSerialEnds(kept);
     const kernelLog = new KernelLog(kept.get(KEPT_AUDIT) ?? null);
     kept.delete(KEPT_AUDIT);
-    // Nothing that is left could ever be read: a name that this version does not know.
+    // What is left is of processes that have ended, or has a name that this version does not know.
     for (const fd of kept.values()) closeSync(fd);
     const [state] = await Promise.all([resumeMonitors(processes), loadSyscallNames()]);
     const launcher = identifyProcess(process.pid);
@@ -121,8 +122,10 @@ class Adoption {
       this.#request.onLogLine(plan.id, line);
       this.#feed.publish({ kind: "log", process: plan.id, line });
     };
+    const confined = confinedOf(plan, recorded, kept);
+    logRefusals(this.#request.directories, this.#evidence.plan.vm, confined);
     return {
-      confined: confinedOf(plan, recorded),
+      confined,
       monitor: new QmpClient(takeFd(kept, `${plan.id}/monitor`), plan.id),
       log: new ProcessLog(takeFd(kept, `${plan.id}/log`), show),
       channelInode: channelInodeOf(plan, this.#evidence.started.find(({ plan: { id } }) => id === plan.id)?.held ?? []),
@@ -140,12 +143,13 @@ class Adoption {
 }
 
 /** The process on record; one that is not alive any more counts as ended, so that its death is dealt with like any other. */
-function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined): ConfinedProcess {
+function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined, kept: Map<string, number>): ConfinedProcess {
   const ended: ConfinedProcess = {
     plan,
     pid: recorded?.pid ?? 0,
     session: recorded?.session ?? 0,
     ...(recorded === undefined ? {} : { startTime: recorded.startTime }),
+    gate: null,
     ended: Promise.resolve({ exitCode: null, signal: null }),
     kill: () => {},
     signal: () => {},
@@ -161,10 +165,20 @@ function confinedOf(plan: ProcessPlan, recorded: RecordedProcess | undefined): C
   // The pidfd is open now, so that what is identified here is what it names.
   if (isAlive(recorded)) {
     const { pid, session, startTime } = recorded;
-    return { ...watchProcess(plan, { pid, session, pidfd }), startTime };
+    const gate = resumedGate(plan, { pid, pidfd }, kept);
+    return { ...watchProcess(plan, { pid, session, pidfd, gate }), startTime };
   }
   closeSync(pidfd);
   return ended;
+}
+
+/** The gate of a process whose listener the keeper holds. */
+function resumedGate(plan: ProcessPlan, process: { pid: number; pidfd: number }, kept: Map<string, number>): CallGate | null {
+  const listenerFd = kept.get(listenerName(plan.id));
+  kept.delete(listenerName(plan.id));
+  if (listenerFd === undefined) return null;
+  const gate = new CallGate(plan);
+  return gate.takeOver({ ...process, listenerFd }) ? gate : null;
 }
 
 /** A stream that the keeper holds, or one that has ended, where the process at its other end has. */

@@ -30,9 +30,10 @@ export type ControlAnswer =
   | { readonly result: unknown }
   | { readonly failure: WireFailure };
 
-/** What whoever adds a device does in turn: starts its process and hands it over under `token`, then verifies the VM. */
+/** What whoever adds a device does in turn: starts its process and hands it over under `token`, locks it down, verifies the VM. */
 export type AdditionTurn =
   | { readonly step: "start"; readonly token: string; readonly planning: WirePlanning }
+  | { readonly step: "lock" }
   | { readonly step: "verify" };
 
 /** By what a supervisor plans, which holds for its VM whatever the host file says by now. */

@@ -2,9 +2,11 @@ import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { basename } from "node:path";
 import type { ExitStatus } from "../kernel/index.js";
 import type { ProcessPlan } from "../plan/index.js";
+import type { CallGate, RefusedCall } from "../sandbox/index.js";
 import { describeExit, isUnknown } from "./ending.js";
 import type { KernelLog, RecordedFault } from "./kernel_log.js";
 import { logTimeOfStart } from "./kernel_log_time.js";
+import { wordCall } from "./refused_call.js";
 
 /** Why a process died, as far as anything tells. */
 export interface DeathCause {
@@ -16,6 +18,8 @@ export interface DeathCause {
   readonly syscall: string | null;
   /** How it ended, as far as is known. */
   readonly status: ExitStatus;
+  /** The event log has this call already, from when it was refused. */
+  readonly isLogged?: boolean;
 }
 
 /** include/uapi/asm-generic/signal.h */
@@ -33,6 +37,8 @@ export interface DeadProcess {
   readonly plan: Pick<ProcessPlan, "cgroup" | "root">;
   /** As ConfinedProcess has it. */
   readonly startTime?: string;
+  /** Likewise. */
+  readonly gate?: Pick<CallGate, "fatal"> | null;
 }
 
 /**
@@ -55,6 +61,10 @@ async function inferStatus(process: DeadProcess, status: ExitStatus, kernelLog: 
  */
 export async function explainDeath(process: DeadProcess, told: ExitStatus, kernelLog: KernelLog): Promise<DeathCause> {
   try {
+    // What its gate has to say of a death was sent before the death, and comes by the same loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    const fatal = process.gate?.fatal ?? null;
+    if (fatal !== null) return { ...(await explainFatalCall(fatal)), status: told };
     const { pid, plan } = process;
     const status = await inferStatus(process, told, kernelLog);
     return { ...(await explainStatus({ pid, plan }, status, kernelLog)), status };
@@ -65,6 +75,11 @@ export async function explainDeath(process: DeadProcess, told: ExitStatus, kerne
 }
 
 type Explanation = Omit<DeathCause, "status">;
+
+async function explainFatalCall(fatal: RefusedCall): Promise<Explanation> {
+  const { syscall, words } = await wordCall(fatal);
+  return { words: `a call that it may not make any more, and was ended for: ${words}`, intrusion: true, syscall, isLogged: true };
+}
 
 async function explainStatus({ pid, plan }: DeadProcess, status: ExitStatus, kernelLog: KernelLog): Promise<Explanation> {
   if (status.signal === SIGSYS) return explainRefusal(pid, status, kernelLog);

@@ -55,7 +55,7 @@ async function explainOne(process: MachineProcess, status: ExitStatus, context: 
   const answer = `it died of ${cause.words}${words === "" ? "" : ` and said: ${words}`}`;
   const failure = { tried: `Cannot bring up process "${id}"`, subject: id, answer };
   if (!cause.intrusion) return new MachineError({ code: "process-died", ...failure });
-  logIntrusion(context, id, cause);
+  if (cause.isLogged !== true) logIntrusion(context, id, cause);
   return new IntrusionError({ code: "intrusion", ...failure });
 }
 

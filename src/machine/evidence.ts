@@ -119,7 +119,7 @@ export function readEvidence(run: KnownRun): RunEvidence | null {
     if (plan === undefined || inventory === undefined) return [];
     const inodes = evidence.inodes[recorded.id] ?? {};
     const held = plan.fds.map((fd) => ({ plan: fd, fd: null, inode: inodes[String(fd.fd)] ?? "" }));
-    return [{ plan, pid: recorded.pid, session: recorded.session, inventory, held }];
+    return [{ plan, pid: recorded.pid, session: recorded.session, phase: null, inventory, held }];
   });
   return { plan: evidence.plan, spec: evidence.spec, started, missing };
 }

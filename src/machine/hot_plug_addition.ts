@@ -1,19 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { closeSync } from "node:fs";
 import { type ProcessPlan, requireHotPlugSlot } from "../plan/index.js";
-import { watchProcess } from "../sandbox/index.js";
+import { CallGate, watchProcess } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { logEvent } from "../state/index.js";
 import { type AdditionFacts, type AdditionReport, takeAdditionFacts } from "./addition_facts.js";
-import { attachAll } from "./attach.js";
+import { attachAll, lockDevices } from "./attach.js";
 import { collectFailures } from "./collect_failures.js";
 import { orEarlyDeath } from "./early_death.js";
 import { changeEvidence } from "./evidence.js";
 import type { Handover } from "./handover.js";
-import { keptFds, keptLines } from "./keeper.js";
+import { holdListeners, keptFds, keptLines } from "./keeper.js";
 import type { MachineProcess } from "./machine_process.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
+import { logRefusals } from "./refused_call.js";
 import { connectSerialEnd, namesOfLine, takeLines } from "./serial_line.js";
 import { removeStrays } from "./strays.js";
 import type { Supervision } from "./supervision.js";
@@ -31,6 +32,7 @@ export class Addition {
   readonly #handover: Handover;
   #handed = new Map<string, number>();
   #process: MachineProcess | undefined;
+  #handedPidfd = -1;
 
   constructor(supervision: Supervision, handover: Handover) {
     this.#supervision = supervision;
@@ -48,9 +50,13 @@ export class Addition {
     if (plan === undefined) throw new Error(`the plan that was handed over has no ${id}`);
     const process = this.#takeOver(facts, plan);
     const context = { vm: machine.plan.vm, directories: planning.directories, kernelLog };
-    await attachAll([process], context);
+    const starting = { devices: [process], vmm: null };
+    // Its gate is with whoever started it until it is verified.
+    await lockDevices(starting, context, () => talk.ask({ step: "lock" }));
+    await attachAll(starting, context);
     await orEarlyDeath([process], context, async () => {
       await talk.ask({ step: "verify" });
+      this.#takeGate(process);
       await this.#join(facts, id);
     });
     this.#keep(facts, process);
@@ -85,13 +91,28 @@ export class Addition {
     const channelFd = plan.fds.find(({ source }) => source.from === "channel")?.fd;
     const process: MachineProcess = {
       // It is the child of whoever started it.
-      confined: { ...watchProcess(plan, { pid, session, pidfd: this.#take("pidfd") }), startTime },
+      confined: { ...watchProcess(plan, { pid, session, pidfd: this.#pidfd(), gate: new CallGate(plan) }), startTime },
       monitor: new QmpClient(monitor, id),
       log: new ProcessLog(log, show),
       channelInode: Number(facts.inodes[id]?.[String(channelFd)]?.split(":")[1]),
     };
     this.#process = process;
     return process;
+  }
+
+  /** From here on its start calls are refused here and, should this supervisor die, by the keeper. */
+  #takeGate({ confined }: MachineProcess): void {
+    const { keeper, planning, machine } = this.#supervision;
+    const { pid, gate } = confined;
+    const [listenerFd, memoryFd, mapsFd] = [this.#take("listener"), this.#take("memory"), this.#take("maps")];
+    gate?.takeOver({ pid, pidfd: this.#handedPidfd, listenerFd, memoryFd, mapsFd });
+    logRefusals(planning.directories, machine.plan.vm, confined);
+    holdListeners(keeper, [{ confined }]);
+  }
+
+  #pidfd(): number {
+    this.#handedPidfd = this.#take("pidfd");
+    return this.#handedPidfd;
   }
 
   async #join({ join }: AdditionFacts, id: string): Promise<void> {

@@ -4,6 +4,14 @@ import { escapeControls } from "../text/index.js";
 import type { Inspection } from "./inspect.js";
 import { formatTable } from "./text_table.js";
 
+/** What a table says of a process's filter. */
+interface PlannedFilter {
+  readonly generator: string;
+  readonly callsUntilLockDown: number;
+  readonly callsAfterLockDown: number;
+  readonly afterLockDown: string;
+}
+
 /** One row per layer and one column per process, then what each process was given, then the differences. */
 export function describeInspection(inspection: Inspection): string {
   const { processes, differences } = inspection;
@@ -14,7 +22,13 @@ export function describeInspection(inspection: Inspection): string {
     ["threads", ...processes.map((process) => String(process.threads))],
     ["open fds", ...processes.map((process) => String((process.layers.fds.observed as readonly unknown[]).length))],
   ];
-  const generators = processes.map((process) => (process.layers.seccomp.planned as { generator: string }).generator);
+  const filters = processes.map((process) => process.layers.seccomp.planned as PlannedFilter);
+  const seccomp = [
+    ["filter by", ...filters.map(({ generator }) => generator)],
+    ["calls to start", ...filters.map(({ callsUntilLockDown }) => String(callsUntilLockDown))],
+    ["calls to run", ...filters.map(({ callsAfterLockDown }) => String(callsAfterLockDown))],
+    ["others then", ...filters.map(({ afterLockDown }) => afterLockDown)],
+  ];
   const rows = LAYERS.map((layer) => [layer, ...processes.map((process) => process.layers[layer].status)]);
   const given = processes.map(
     (process) =>
@@ -22,7 +36,7 @@ export function describeInspection(inspection: Inspection): string {
   );
   const sections = [
     `VM ${inspection.vm} is ${inspection.state}`,
-    formatTable([heading, ...counts, ["filter by", ...generators], ...rows]) + describeShortfalls(inspection),
+    formatTable([heading, ...counts, ...seccomp, ...rows]) + describeShortfalls(inspection),
     `What each process was given beside /dev/null, its log and its monitor:\n${given.join("\n")}\n`,
   ];
   if (inspection.launcher !== null) sections.push(describeLauncher(inspection.launcher));

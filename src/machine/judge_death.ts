@@ -21,6 +21,7 @@ export async function judgeDeath(
   const cause = await explainDeath(confined, told, kernelLog);
   const death = endingOfDeath(id, roleOf(id), { cause, lastWords: log.lastWords() });
   const { reason, detail } = death;
-  if (reason === "intrusion") logEvent(directories, { event: "intrusion", vm, process: id, detail, syscall: cause.syscall });
+  if (reason === "intrusion" && cause.isLogged !== true)
+    logEvent(directories, { event: "intrusion", vm, process: id, detail, syscall: cause.syscall });
   return { death, status: cause.status };
 }

@@ -140,8 +140,11 @@ async function askJudge(inputs: Sitting, plan: ProcessPlan, image: OpenedFile): 
     confined = await startProcess({ plan, manifest: places, filter: role.filter, bootFiles: [], session });
     const { pid } = confined;
     // Before it reads the first byte: what it waits for comes after this.
+    const { gate } = confined;
     const verify = () => {
-      const started = { plan, pid, session: session.id, inventory: role.inputs.inventory, held: fds.held };
+      gate?.lock();
+      const phase = gate?.phase ?? null;
+      const started = { plan, pid, session: session.id, phase, inventory: role.inputs.inventory, held: fds.held };
       verifyMachine({ ...inputs.plan, processes: [plan], cgroup: null }, [started]);
       fds.close();
     };

@@ -5,6 +5,7 @@ import { MachineError } from "../errors/index.js";
 import { addon, answerOf } from "../kernel/index.js";
 import { identifyProcess, type ProcessIdentity } from "../state/index.js";
 import type { ProcessFds } from "./channels.js";
+import type { MachineProcess } from "./machine_process.js";
 import { inDirectory } from "./run_socket.js";
 import { fdsOfLines, type SerialFiles } from "./serial_line.js";
 
@@ -18,15 +19,15 @@ const END = "end";
 
 /**
  * What a launcher has open, under a name. `drained`: a stream that is read to nowhere while nobody supervises, so that its writer never
- * waits. `file`: what a console is written to, which is held and left alone.
+ * waits. `file`: what a console is written to, which is held and left alone. `listener`: of a filter, whose calls are refused meanwhile.
  */
 export interface KeptFd {
   readonly name: string;
-  readonly kind: "stream" | "drained" | "file";
+  readonly kind: "stream" | "drained" | "file" | "listener";
   readonly fd: number;
 }
 
-const KIND_LETTERS = { stream: "k", drained: "d", file: "f" } as const;
+const KIND_LETTERS = { stream: "k", drained: "d", file: "f", listener: "r" } as const;
 
 /** The keeper's word for what it holds; the first letter tells it what to do with it. */
 function labelOf({ name, kind }: Pick<KeptFd, "name" | "kind">): string {
@@ -34,7 +35,8 @@ function labelOf({ name, kind }: Pick<KeptFd, "name" | "kind">): string {
 }
 
 /**
- * The process that holds a launcher's ends of monitors, logs and console, so that they outlive it: native/keeper/keeper.cc.
+ * The process that holds a launcher's ends of monitors, logs and console, and the listeners of filters, so that they outlive it:
+ * native/keeper/keeper.cc.
  * Whoever is connected to it supervises the VM. It ends by itself when all that it holds has hung up.
  */
 export class Keeper {
@@ -162,4 +164,27 @@ export const KEPT_AUDIT = "launcher/audit";
 /** The files of its consoles. */
 export function keptLines(files: SerialFiles): KeptFd[] {
   return [...fdsOfLines(files)].map(([name, fd]) => ({ name, kind: "file", fd }));
+}
+
+/** The keeper's name of the listener of a process's filter. */
+export function listenerName(id: string): string {
+  return `${id}/calls`;
+}
+
+/**
+ * Seals verified processes and has a keeper hold their listeners: with those their start calls are refused, and the next
+ * supervisor is told of them, whoever dies. Not earlier: a launch whose launcher dies must not wait for answers.
+ */
+export function holdListeners(keeper: Keeper, processes: Iterable<Pick<MachineProcess, "confined">>): void {
+  for (const { confined } of processes) {
+    const { plan, gate } = confined;
+    gate?.seal();
+    const fd = gate?.copyListener() ?? -1;
+    if (fd < 0) continue;
+    try {
+      keeper.hold({ name: listenerName(plan.id), kind: "listener", fd });
+    } finally {
+      closeSync(fd);
+    }
+  }
 }

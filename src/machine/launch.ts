@@ -4,7 +4,7 @@ import type { ProcessPlan } from "../plan/index.js";
 import { openSession, prepareRoot, type Session, verifySettledMachine } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { logEvent, OwnedRun } from "../state/index.js";
-import { attachAll } from "./attach.js";
+import { attachAll, lockDevices, startingOf } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { claimCgroup } from "./claim_cgroup.js";
 import { collectGarbage, dismantleOrLeave } from "./cleanup.js";
@@ -14,9 +14,9 @@ import { type DeathContext, orEarlyDeath } from "./early_death.js";
 import { keepEvidence } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { describeReading, type Inspection } from "./inspect.js";
-import { KEPT_AUDIT, Keeper, type KeptFd, keptFds, keptLines } from "./keeper.js";
+import { holdListeners, KEPT_AUDIT, Keeper, type KeptFd, keptFds, keptLines } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
-import type { LaunchRequest, LaunchStep } from "./launch_request.js";
+import { type LaunchRequest, type LaunchStep, launchAborted } from "./launch_request.js";
 import type { MachineProcess } from "./machine_process.js";
 import { orTryModel } from "./model_trial.js";
 import { type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
@@ -85,12 +85,15 @@ class Launch {
       await this.#start(this.#prepared.plan.processes);
       this.#step("keep");
       keeper = this.#keep();
-      this.#step("attach");
+      this.#step("lock");
       const started = [...this.#processes.values()];
-      await attachAll(started, this.#deathContext);
+      await lockDevices(startingOf(this.#processes), this.#deathContext);
+      this.#step("attach");
+      await attachAll(startingOf(this.#processes), this.#deathContext);
       this.#step("verify");
       const verified = await orEarlyDeath(started, this.#deathContext, () => this.#verify());
       keeper.confirm();
+      holdListeners(keeper, this.#processes.values());
       // From here on each channel has its two peers and nobody else.
       this.#fds.close();
       return await this.#continue(verified, keeper);
@@ -110,7 +113,8 @@ class Launch {
     try {
       await this.#prepare();
       await this.#start(this.#prepared.plan.processes.slice(0, 1));
-      await attachAll([...this.#processes.values()], this.#deathContext);
+      await lockDevices(startingOf(this.#processes), this.#deathContext);
+      await attachAll(startingOf(this.#processes), this.#deathContext);
     } finally {
       this.#kernelLog.close();
       this.#fds.close();
@@ -123,15 +127,7 @@ class Launch {
   }
 
   #step(step: LaunchStep): void {
-    if (this.#request.signal?.aborted === true) {
-      const { vm } = this.#prepared.plan;
-      throw new MachineError({
-        code: "launch-aborted",
-        tried: `Cannot launch VM "${vm}"`,
-        subject: vm,
-        answer: `interrupted before step ${step}`,
-      });
-    }
+    if (this.#request.signal?.aborted === true) throw launchAborted(this.#prepared.plan.vm, step);
     this.#request.onStep?.(step);
   }
 
@@ -166,7 +162,9 @@ class Launch {
     const filter = filters.get(plan.role);
     if (filter === undefined) throw new Error(`no filter was compiled for role ${plan.role}`);
     const { alterSpawn, onLogLine } = this.#request;
-    const process = await startMachineProcess({ run: this.#run, made: this.#fds, feed: this.#feed, onLogLine }, fds, {
+    const { directories } = this.#request;
+    const owner = { run: this.#run, directories, made: this.#fds, feed: this.#feed, onLogLine };
+    const process = await startMachineProcess(owner, fds, {
       plan,
       filter,
       bootFiles: plan.id === VMM_ID ? bootFilesOf(files) : [],
@@ -196,6 +194,7 @@ class Launch {
       plan: process,
       pid: this.#processOf(process.id).confined.pid,
       session: this.#processOf(process.id).confined.session,
+      phase: this.#processOf(process.id).confined.gate?.phase ?? null,
       inventory: this.#inventoryOf(process),
       held: this.#manifestOf(process).held,
     }));

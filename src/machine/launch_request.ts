@@ -1,3 +1,4 @@
+import { MachineError } from "../errors/index.js";
 import type { AlterSpawn } from "../sandbox/index.js";
 import type { CleanupStep } from "./cleanup.js";
 import type { PlanRequest } from "./prepare_plan.js";
@@ -13,6 +14,7 @@ export const LAUNCH_STEPS = [
   "open-channels",
   "start",
   "keep",
+  "lock",
   "attach",
   "verify",
   "listen",
@@ -36,4 +38,10 @@ export interface LaunchRequest extends PlanRequest {
   readonly onCleanupStep?: (step: CleanupStep) => void;
   /** For tests: changes what a child is told, to see that the launch notices. */
   readonly alterSpawn?: AlterSpawn;
+}
+
+/** A launch that its caller gave up. */
+export function launchAborted(vm: string, step: LaunchStep): MachineError {
+  const answer = `interrupted before step ${step}`;
+  return new MachineError({ code: "launch-aborted", tried: `Cannot launch VM "${vm}"`, subject: vm, answer });
 }

@@ -112,7 +112,7 @@ export async function resolveRoles(request: PlanRequest, folder: PolicyFolder): 
   for (const role of names) {
     roles.set(
       role,
-      await resolveRole(request, role, folder).catch((error: unknown) => {
+      await resolveRole(request, policyNameOf(role, request.spec), folder).catch((error: unknown) => {
         throw placeUnknownRole(error, request.spec, role);
       }),
     );
@@ -121,6 +121,13 @@ export async function resolveRoles(request: PlanRequest, folder: PolicyFolder): 
   const isJudged = request.spec.devices.some((device) => imageLayers(device).some(({ format }) => format === "qcow2"));
   if (isJudged) roles.set(IMAGE_JUDGE_ROLE, await resolveImageJudge(request, folder));
   return roles;
+}
+
+/** A VMM that joins devices while its guest runs may call more then, and no other VMM does. */
+const HOT_PLUG_VMM = "vmm-hot-plug";
+
+function policyNameOf(role: string, { machine }: VmSpec): string {
+  return role === VMM_ID && machine.hotPlugSlots !== undefined ? HOT_PLUG_VMM : role;
 }
 
 /** A policy folder does not know who asks for a role; whoever wrote the VM file wants to know where. */

@@ -50,10 +50,9 @@ export async function compileRole(
     import("../seccomp/index.js"),
   ]);
   const policy = await loadRolePolicy({ folder: request.policyFolder, role });
-  // Until lock-down is a phase of its own, both sets stay allowed.
   const cacheDirectory = `${request.directories.cache}/filters`;
   const frequencies = loadCallFrequencies({ folder: request.policyFolder, role });
-  const program = await compiledFilter({ policy: policy.seccomp, phases: "start+run", frequencies, cacheDirectory });
+  const program = await compiledFilter({ policy: policy.seccomp, phases: "lock-down", frequencies, cacheDirectory });
   const compiled = {
     policy,
     filter: {

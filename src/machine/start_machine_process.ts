@@ -1,14 +1,16 @@
 import { type StartRequest, startProcess } from "../sandbox/index.js";
-import { identifyProcess, type OwnedRun } from "../state/index.js";
+import { type Directories, identifyProcess, type OwnedRun } from "../state/index.js";
 import { channelInodeOf, type MachineFds, type ProcessFds } from "./channels.js";
 import type { Feed } from "./feed.js";
 import type { MachineProcess } from "./machine_process.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
+import { logRefusals } from "./refused_call.js";
 
 /** Whom a process of a VM is started for. */
 export interface ProcessOwner {
   readonly run: OwnedRun;
+  readonly directories: Directories;
   /** All fds that were made; the launcher's ends among them are handed over to their readers. */
   readonly made: MachineFds;
   readonly feed: Feed;
@@ -24,6 +26,7 @@ export async function startMachineProcess(
   const { plan } = start;
   const manifest = new Map(fds.held.map((held) => [held.plan.fd, held.fd as number]));
   const confined = await startProcess({ ...start, manifest });
+  logRefusals(owner.directories, owner.run.record.vm, confined);
   const identity = identifyProcess(confined.pid);
   if (identity !== null) {
     const { run } = owner;

@@ -1,4 +1,5 @@
 export { type ObservedActivity, observeActivity } from "./activity.js";
+export { type CodeMapping, describeAddress, observeCode, parseCode, readCode } from "./code_map.js";
 export { type LoadedFilters, observeFilters } from "./filters.js";
 export { findInCgroup, findInPidNamespaces, listPids, listThreads, pidNamespaceOf } from "./find_processes.js";
 export { type ObservedLimit, parseLimits } from "./limits.js";

@@ -53,7 +53,12 @@ export interface ProcessPlan {
   readonly noNewPrivs: true;
   readonly fds: readonly FdPlan[];
   readonly selfMade: readonly { readonly kind: string; readonly max: number }[];
-  readonly attach: readonly { readonly path: string; readonly purpose: string }[];
+  /** What a start call gets after lock-down: EPERM, or the end of the process. */
+  readonly afterLockDown: "refuse" | "kill";
+  /** Opens after lock-down that the launcher answers with an fd until the process is verified. */
+  readonly attach: readonly { readonly path: string; readonly access: "r" | "w" | "rw"; readonly purpose: string }[];
+  /** Opens after lock-down that are answered ENOENT and are no sign of an intrusion; a component `*` stands for any one name. */
+  readonly absent: readonly { readonly path: string; readonly purpose: string }[];
   /** QMP commands that attach what is not trusted, in order, once the process stands confined. */
   readonly monitor: readonly MonitorCommand[];
   /** What the launcher does when this process's watchdog expires; absent where it has none. */
@@ -119,7 +124,7 @@ export interface NodePlan {
 }
 
 export interface SeccompPlan {
-  /** Syscalls that are answered until lock-down only. */
+  /** Syscalls that are answered until lock-down only; in some forms of their arguments `run` may have them too. */
   readonly start: readonly string[];
   /** Syscalls that are answered for as long as the process lives. */
   readonly run: readonly string[];

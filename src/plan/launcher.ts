@@ -1,7 +1,7 @@
 import { LANDLOCK_FS_ACCESS, LANDLOCK_NET_ACCESS, landlockNames } from "../host/index.js";
+import { grantedCalls } from "./granted_calls.js";
 import type { LandlockPlan, LauncherPlan, VmCgroupPlan } from "./launch_plan.js";
 import type { LauncherInputs } from "./plan_inputs.js";
-import { syscallNames } from "./syscall_names.js";
 
 interface LauncherVm {
   readonly vm: string;
@@ -21,7 +21,7 @@ export function planLauncher(inputs: LauncherInputs, vm: LauncherVm): LauncherPl
   return {
     capabilities: [],
     noNewPrivs: true,
-    seccomp: { start: [], run: syscallNames(policy.seccomp.run, []), ...filter },
+    seccomp: { ...grantedCalls(policy.seccomp), ...filter },
     landlock: vm.landlockAbi === 0 ? null : planDomain(inputs, vm),
   };
 }

@@ -1,11 +1,11 @@
 import type { ProcessLabels } from "../selinux/index.js";
 import { MONITOR_FD } from "./arguments.js";
+import { grantedCalls } from "./granted_calls.js";
 import { planLandlock } from "./landlock.js";
 import type { FdPlan, NamespaceName, SelinuxPlan } from "./launch_plan.js";
 import { planLimits } from "./limits.js";
 import type { DevicePlanInputs, Identity, RoleInputs } from "./plan_inputs.js";
 import { planNodes, planRoot } from "./root_plan.js";
-import { syscallNames } from "./syscall_names.js";
 
 /** One malloc arena: with several, glibc reads /proc/sys/vm/overcommit_memory when a thread's heap shrinks, and there is no /proc. */
 const ENVIRONMENT = { MALLOC_ARENA_MAX: "1" };
@@ -65,12 +65,13 @@ export function planConfinement(
     capabilities: [],
     noNewPrivs: true as const,
     selfMade: policy.selfMade.map(({ kind, max }) => ({ kind, max })),
-    attach: [],
+    afterLockDown: policy.afterLockDown,
+    attach: policy.attach.map(({ path, access, why }) => ({ path, access, purpose: why })),
+    absent: policy.absent.map(({ path, why }) => ({ path, purpose: why })),
     root: planRoot(role, inputs.rootsDirectory, process.boot),
     nodes,
     seccomp: {
-      start: syscallNames(policy.seccomp.start, policy.seccomp.run),
-      run: syscallNames(policy.seccomp.run, []),
+      ...grantedCalls(policy.seccomp),
       instructions: filter.instructions,
       sha256: filter.sha256,
       generator: filter.generator,

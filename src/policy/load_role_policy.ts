@@ -168,6 +168,7 @@ function resolve(files: readonly RequestedPolicy[], own: RequestedPolicy, limits
     sources: files.map((file) => `${FOLDERS[file.kind]}/${file.name}${ENDING}`),
     models: own.models,
     seccomp: joinRules(files),
+    afterLockDown: own.afterLockDown,
     ...joinGrants(files),
     limits,
   } as const;

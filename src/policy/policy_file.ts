@@ -3,7 +3,7 @@ import { type KeyPath, quotePath, quoteValue } from "../text/index.js";
 import { EntryReader, type Mapping } from "./entry_reader.js";
 import { GRANT_KEYS, GrantReader, type Grants } from "./grant_reader.js";
 import type { PolicyProblem, PolicyText } from "./policy_text.js";
-import type { RoleLimits } from "./resolved_policy.js";
+import { AFTER_LOCK_DOWN, type AfterLockDown, type RoleLimits } from "./resolved_policy.js";
 import { RuleReader } from "./rule_reader.js";
 import type { OwnConstants } from "./value_reader.js";
 
@@ -18,6 +18,7 @@ export interface RequestedPolicy {
   readonly models: readonly string[];
   readonly start: readonly SyscallRule[];
   readonly run: readonly SyscallRule[];
+  readonly afterLockDown: AfterLockDown;
   readonly grants: Grants;
   /** Null in a set, and where the file's own are malformed. */
   readonly limits: RoleLimits | null;
@@ -38,7 +39,7 @@ const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const CONSTANT_NAME = /^[A-Z][A-Z0-9_]*$/;
 
 const SET_KEYS = ["set", "summary", "include", "constants", "seccomp", ...GRANT_KEYS];
-const ROLE_KEYS = ["role", "summary", "include", "models", "constants", "seccomp", ...GRANT_KEYS, "limits"];
+const ROLE_KEYS = ["role", "summary", "include", "models", "constants", "seccomp", "afterLockDown", ...GRANT_KEYS, "limits"];
 const LIMIT_KEYS = ["openFilesMax", "threadsMax", "overheadMiB", "lockedMiB"] as const;
 const MEBIBYTE = 1024 * 1024;
 
@@ -62,6 +63,7 @@ export function readPolicyFile(text: PolicyText, kind: PolicyFileKind, name: str
     models: readModels(entries, file["models"]),
     start: readStartRules(entries, rules, seccomp["start"]),
     run: readRules(entries, rules, seccomp["run"], "run"),
+    afterLockDown: readAfterLockDown(entries, file["afterLockDown"]),
     grants: new GrantReader(entries).read(file),
     limits: kind === "role" ? readLimits(entries, file["limits"]) : null,
     problems: entries.problems,
@@ -74,6 +76,7 @@ const EMPTY = {
   models: [],
   start: [],
   run: [],
+  afterLockDown: "kill",
   grants: { files: [], nodes: [], selfMade: [], attach: [], absent: [] },
   limits: null,
 } as const;
@@ -93,6 +96,17 @@ function readStartRules(entries: EntryReader, rules: RuleReader, written: unknow
     });
     return false;
   });
+}
+
+/** Death is what a role gets that says nothing; one that is to live on says why. */
+function readAfterLockDown(entries: EntryReader, written: unknown): AfterLockDown {
+  if (written === undefined) return "kill";
+  const path = ["afterLockDown"];
+  const mapping = entries.mapping(written, path);
+  if (mapping === undefined) return "kill";
+  entries.knownKeys(mapping, path, ["startCall", "why"]);
+  entries.why(mapping, path);
+  return entries.word(mapping["startCall"], [...path, "startCall"], AFTER_LOCK_DOWN) ?? "kill";
 }
 
 function readIncludes(entries: EntryReader, written: unknown): Include[] {

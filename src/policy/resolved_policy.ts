@@ -11,6 +11,8 @@ export interface ResolvedPolicy {
   /** QEMU device models that belong to this role; empty for `vmm`. */
   readonly models: readonly string[];
   readonly seccomp: SeccompPolicy;
+  /** What a start call gets after lock-down: EPERM, or the end of the process. Reported either way. */
+  readonly afterLockDown: AfterLockDown;
   /**
    * Files of the private root beside the program and its libraries: absolute inside the installation, `*` in the last component.
    * An optional one is granted where the installation has it; the program does without it where it has not.
@@ -29,6 +31,9 @@ export interface ResolvedPolicy {
   readonly absent: readonly Grant<{ readonly path: string }>[];
   readonly limits: RoleLimits;
 }
+
+export const AFTER_LOCK_DOWN = ["refuse", "kill"] as const;
+export type AfterLockDown = (typeof AFTER_LOCK_DOWN)[number];
 
 export type Grant<T> = T & { readonly why: string; readonly position: RulePosition };
 

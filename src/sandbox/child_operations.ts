@@ -40,6 +40,9 @@ const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
  */
 export const SECUREBITS = 0x01n | 0x02n | 0x04n | 0x08n | 0x20n | 0x40n | 0x80n;
 
+/** SECCOMP_FILTER_FLAG_NEW_LISTENER and _WAIT_KILLABLE_RECV: include/uapi/linux/seccomp.h. The second is Linux 5.19; older ones do without. */
+const WITH_LISTENER = (1n << 3n) | (1n << 5n);
+
 const NO_FD = -1;
 
 /** include/uapi/asm-generic/errno-base.h */
@@ -90,8 +93,13 @@ export function childOperations(plan: ProcessPlan, fds: ChildFds, filter: Buffer
     ...givePrivilegesUp(),
     ...restrictPaths(fds),
     { step: "default-signals" },
-    // Last before exec: from here on only what the policy's start set allows.
-    { step: "seccomp-filter", number: 0n, data: filter },
+    // After the user id, which resets it. From here on the child waits for the launcher's answers.
+    { step: "end-with-launcher" },
+    // Last before exec: from here on only what the policy's start set allows, and what it notifies the launcher answers.
+    { step: "seccomp-filter", number: WITH_LISTENER, data: filter },
+    { step: "listener-taken" },
+    // Not left to exec, which is notified itself: with a copy of its own the child would outwait a launcher that died.
+    { step: "close-listener" },
     { step: "exec", path: plan.argv[0] ?? "" },
   ];
 }

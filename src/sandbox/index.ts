@@ -1,3 +1,4 @@
+export { CallGate, type RefusedCall } from "./call_gate.js";
 export { createVmCgroup, killCgroup, listGroups, removeCgroup, setCgroupLimits } from "./cgroup.js";
 export type { BootFile } from "./child_mounts.js";
 export { confineSelf } from "./confine_self.js";

@@ -11,6 +11,7 @@ import {
   type SpawnResult,
 } from "../kernel/index.js";
 import type { ProcessPlan } from "../plan/index.js";
+import { CallGate } from "./call_gate.js";
 import { openLeafCgroup } from "./cgroup.js";
 import { type BootFile, openChildMounts } from "./child_mounts.js";
 import { childOperations, cloneFlags } from "./child_operations.js";
@@ -42,6 +43,8 @@ export interface ConfinedProcess {
   readonly session: number;
   /** Of a process that another launcher started, in clock ticks since boot: what tells its pid's records from earlier ones. */
   readonly startTime?: string;
+  /** Answers its notified calls; null for a process that another launcher started and whose listener is lost. */
+  readonly gate: CallGate | null;
   /** Settles once, when the process has ended and is reaped. */
   readonly ended: Promise<ExitStatus>;
   /** Sends SIGKILL; does nothing when it has ended. */
@@ -60,11 +63,15 @@ export async function spawnProcess(request: StartRequest): Promise<WatchedProces
   const { plan } = request;
   const resources = new ChildResources();
   try {
-    const planned = prepareSpawn(request, resources);
+    const { gate, spawn: planned } = prepareSpawn(request, resources);
     const spawn = request.alterSpawn?.(plan.id, planned) ?? planned;
     const result = await addon.spawnConfined(spawn);
-    if (result.failed) throw spawnFailure(plan, spawn.operations, result);
-    return { pid: result.pid, pidfd: result.pidfd, session: request.session.id };
+    if (result.failed) {
+      gate.close();
+      throw spawnFailure(plan, spawn.operations, result);
+    }
+    gate.serve(result.pid);
+    return { pid: result.pid, pidfd: result.pidfd, session: request.session.id, gate };
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
     throw new SandboxError({
@@ -94,7 +101,7 @@ class ChildResources {
   }
 }
 
-function prepareSpawn(request: StartRequest, resources: ChildResources): SpawnRequest {
+function prepareSpawn(request: StartRequest, resources: ChildResources): { gate: CallGate; spawn: SpawnRequest } {
   const { plan } = request;
   const root = plan.root.find((entry) => entry.target === "/");
   if (root === undefined) throw new Error(`the plan of ${plan.id} has no root`);
@@ -103,7 +110,8 @@ function prepareSpawn(request: StartRequest, resources: ChildResources): SpawnRe
   const networkSocket = plan.namespaces.includes("net") ? keep(addon.beginNetworkNamespace()) : -1;
   const mounts = openChildMounts({ plan, rootPath: root.source, bootFiles: request.bootFiles, keep });
   const landlock = plan.landlock === null ? null : keep(openLandlockRuleset(plan.landlock, mounts));
-  return {
+  const gate = new CallGate(plan);
+  const spawn: SpawnRequest = {
     operations: childOperations(
       plan,
       { ...mounts, landlock, manifest: request.manifest, launcherKeyring: addon.sessionKeyring() },
@@ -117,8 +125,10 @@ function prepareSpawn(request: StartRequest, resources: ChildResources): SpawnRe
     networkSocket,
     userMap: `${plan.uid} ${plan.uid} 1`,
     groupMap: `${plan.gid} ${plan.gid} 1`,
+    gate: gate.native,
     deadlineMs: EXEC_DEADLINE_MS,
   };
+  return { gate, spawn };
 }
 
 /** A process that runs, by its pidfd, which is taken over. */
@@ -127,24 +137,27 @@ export interface WatchedProcess {
   readonly pidfd: number;
   /** Number of its session. */
   readonly session: number;
+  /** Closed when it has ended. */
+  readonly gate: CallGate | null;
 }
 
 /**
  * A process that runs already. Of one that another launcher started, `ended` gives what exitOfOther() can find out: from
  * kernels before Linux 6.15 neither code nor signal.
  */
-export function watchProcess(plan: ProcessPlan, { pid, pidfd, session }: WatchedProcess): ConfinedProcess {
+export function watchProcess(plan: ProcessPlan, { pid, pidfd, session, gate }: WatchedProcess): ConfinedProcess {
   let live = true;
   const ended = addon.waitExit({ pidfd, keepAlive: true }).then(async (own) => {
     live = false;
     const status = own.exitCode === null && own.signal === null ? await exitOfOther(pidfd) : own;
     closeSync(pidfd);
+    gate?.close();
     return status;
   });
   const signal = (number: number): void => {
     if (live) addon.sendSignal({ pidfd, signal: number });
   };
-  return { plan, pid, session, ended, signal, kill: () => signal(9) };
+  return { plan, pid, session, gate, ended, signal, kill: () => signal(9) };
 }
 
 function errorName(error: number): string {

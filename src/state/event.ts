@@ -11,9 +11,12 @@ export type MachineEvent =
   /** The launcher gave up what it does not need while it supervises: the capabilities that it still holds. */
   | (Named<"launcher-confined"> & { readonly capabilities: readonly string[] })
   /** A call that a policy does not grant was refused, and the process lives on. */
-  | (OfProcess<"refusal"> & { readonly syscall: string })
-  /** A process died of a call that its policy does not grant. `syscall` is null where the kernel's log does not tell. */
-  | (OfProcess<"intrusion"> & { readonly syscall: string | null })
+  | (OfProcess<"refusal"> & { readonly syscall: string } & CallFacts)
+  /**
+   * A process was ended for a call that its policy does not grant. `syscall` is null where the kernel's log does not tell; the
+   * other facts are there for a start call after lock-down only.
+   */
+  | (OfProcess<"intrusion"> & { readonly syscall: string | null } & Partial<CallFacts>)
   /** A process that made no progress for its deadline, and was killed for it. */
   | (OfProcess<"hang"> & { readonly silentMs: number })
   | OfProcess<"death">
@@ -54,6 +57,21 @@ interface OfProcess<Name extends string> extends Named<Name> {
 interface LabelFacts {
   readonly path: string;
   readonly detail: string;
+}
+
+/** A call as its thread made it. */
+export interface CallFacts {
+  readonly tid: number;
+  /** All six registers, hexadecimal. */
+  readonly arguments: readonly string[];
+  /** Hexadecimal. */
+  readonly instructionPointer: string;
+  /** File and offset that the instruction pointer is in; null where nothing executable is mapped. */
+  readonly mapping: string | null;
+  /** What an open asked for, escaped. */
+  readonly path?: string;
+  /** Calls refused before this one that were too many to report. */
+  readonly unreported?: number;
 }
 
 interface EndFacts {

@@ -10,13 +10,29 @@ const require = createRequire(import.meta.url);
 function fieldsOf(z: Zod): Readonly<Record<string, Readonly<Record<string, ZodMiniType>>>> {
   const text = z.string();
   const process = { process: text, detail: text };
+  const call = {
+    tid: z.int().check(z.positive()),
+    arguments: z.array(text),
+    instructionPointer: text,
+    mapping: z.nullable(text),
+    path: z.optional(text),
+    unreported: z.optional(z.int().check(z.positive())),
+  };
   return {
     launch: { accel: z.enum(["kvm", "tcg"]) },
     running: {},
     "launch-failed": { message: text },
     "launcher-confined": { capabilities: z.array(text) },
-    refusal: { ...process, syscall: text },
-    intrusion: { ...process, syscall: z.optional(z.nullable(text)) },
+    refusal: { ...process, syscall: text, ...call },
+    intrusion: {
+      ...process,
+      syscall: z.optional(z.nullable(text)),
+      ...call,
+      tid: z.optional(call.tid),
+      arguments: z.optional(call.arguments),
+      instructionPointer: z.optional(text),
+      mapping: z.optional(call.mapping),
+    },
     hang: { ...process, silentMs: z.int().check(z.nonnegative()) },
     death: process,
     pause: process,

@@ -38,6 +38,7 @@ function policyOf(role: string, parts: Pick<ResolvedPolicy, "models" | "nodes" |
     summary: `fixture of ${role}`,
     sources: [`roles/${role}.yaml`],
     sha256: "0".repeat(64),
+    afterLockDown: "kill",
     seccomp: {
       // In no order, and openat in both sets: a plan sorts, and counts what runs for ever as run only.
       start: [allow("mprotect"), allow("execve"), allow("openat"), allow("mprotect")],

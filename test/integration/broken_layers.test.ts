@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { type BulkheadError, launch } from "../../src/index.js";
 import { addon, type SpawnRequest } from "../../src/kernel/index.js";
-import { type Alter, alterOnly, assertVerified, failureOfBroken, without } from "../support/broken_launch.js";
+import { type Alter, alterOnly, assertVerified, failureOfBroken, withBlindGate, without } from "../support/broken_launch.js";
 import { suite } from "../support/harness.js";
 import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 
@@ -12,6 +12,8 @@ const test = suite("a layer that is broken on purpose ends the launch", {
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;
+/** What only a child with a listener does. */
+const HANDOVER = ["listener-taken", "close-listener"] as const;
 /** Above all numbers of a manifest. */
 const LEFT_OPEN_FD = 200n;
 
@@ -31,8 +33,10 @@ test("nothing broken: the same VM launches", async () => {
   assert.equal(fixture.leftovers(), []);
 });
 
-test("seccomp: no filter is loaded", async () =>
-  assertVerified(await failureOf(vmName("test-seccomp"), without("seccomp-filter")), "seccomp"));
+test("seccomp: no filter is loaded, and its gate does not notice", async () => {
+  const unfiltered = withBlindGate(without("seccomp-filter", ...HANDOVER));
+  assertVerified(await failureOf(vmName("test-blind"), unfiltered), "seccomp");
+});
 
 for (const [name, change] of [
   ["net", () => ({ networkSocket: -1 })],
@@ -175,7 +179,7 @@ test("no-new-privs: not set; nothing that needs it works", async () => {
 });
 
 test("no-new-privs: not set, and the steps that need it left out too", async () => {
-  const reached = without("no-new-privs", "landlock", "expect-open", "seccomp-filter");
+  const reached = withBlindGate(without("no-new-privs", "landlock", "expect-open", "seccomp-filter", ...HANDOVER));
   assertVerified(await failureOf(vmName("test-nnp-late"), reached), "no-new-privs");
 });
 

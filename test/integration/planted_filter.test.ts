@@ -1,6 +1,7 @@
 import * as assert from "uvu/assert";
 import { BulkheadError, launch } from "../../src/index.js";
-import { readFilters, readProgram, writeProgram } from "../../src/seccomp/index.js";
+import { readFilters } from "../../src/seccomp/index.js";
+import { weaken } from "../support/broken_launch.js";
 import { suite } from "../support/harness.js";
 import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 
@@ -11,18 +12,6 @@ test.before(async () => {
   fixture = await makeFixture();
 });
 test.after(() => fixture.remove());
-
-const KILL_PROCESS = 0x80000000;
-const LOG = 0x7ffc0000;
-const RETURN = 0x06;
-
-/** A filter of the same length that lets everything through where the planned one kills. */
-function weaken(filter: Buffer): Buffer {
-  const { instructions } = readProgram(filter);
-  return writeProgram(
-    instructions.map((one) => (one.code === RETURN && one.operand === KILL_PROCESS ? { ...one, operand: LOG } : one)),
-  ).bytes;
-}
 
 test("a filter of the same length, planted in one process: the launch fails and names process, thread and programs", async () => {
   const request = await fixture.request(demoVmText({ name: vmName("checker-planted"), disks: "blank" }), {

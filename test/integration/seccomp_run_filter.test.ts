@@ -99,7 +99,7 @@ const FORBIDDEN = `
   memfd_secret keyctl add_key setuid setresuid capset personality modify_ldt init_module kexec_load reboot
   name_to_handle_at open_by_handle_at dup dup2 dup3 getdents64 readlinkat statx inotify_init1 fanotify_init
   landlock_create_ruleset process_madvise pkey_mprotect shmget msgget semget mq_open signalfd4 epoll_create1
-  timerfd_create prlimit64 sched_setaffinity setpriority sysinfo uname getpid`
+  timerfd_create prlimit64 sched_setaffinity setpriority sysinfo uname getrusage`
   .trim()
   .split(/\s+/);
 

@@ -1,6 +1,7 @@
 import * as assert from "uvu/assert";
 import { BulkheadError, IntrusionError, type LaunchRequest, launch } from "../../src/index.js";
-import type { ChildStep, SpawnRequest } from "../../src/kernel/index.js";
+import type { ChildStep, NativeCallGate, SpawnRequest } from "../../src/kernel/index.js";
+import { readProgram, writeProgram } from "../../src/seccomp/index.js";
 import { demoVmText, type MachineFixture } from "./machine_fixture.js";
 
 export type Alter = NonNullable<LaunchRequest["alterSpawn"]>;
@@ -11,6 +12,20 @@ export function without(...steps: ChildStep[]): Alter {
     ...request,
     operations: request.operations.filter((one) => !steps.includes(one.step)),
   }));
+}
+
+/** The launcher's gate of one process believes that it has locked down what it never answered. */
+export function withBlindGate(alter: Alter): Alter {
+  return (process, request) => {
+    const altered = alter(process, request);
+    if (process === "disk1") deceive(altered, { lock: () => {}, phase: () => "attach" });
+    return altered;
+  };
+}
+
+/** Has the native gate of a process answer the launcher otherwise than it would. */
+export function deceive({ gate }: SpawnRequest, answers: Partial<NativeCallGate>): void {
+  for (const [name, value] of Object.entries(answers)) Object.defineProperty(gate, name, { value });
 }
 
 /** One process of four is enough: the others show that the right one is named. */
@@ -39,4 +54,16 @@ export function assertVerified(error: BulkheadError, layer: string): void {
   assert.is(error.code, "verification-failed");
   assert.match(error.message, new RegExp(`disk1 \\(pid \\d+\\), layer ${layer}: planned .+, observed .+`));
   assert.not.match(error.message, /disk0 \(pid/);
+}
+
+const KILL_PROCESS = 0x80000000;
+const LOG = 0x7ffc0000;
+const RETURN = 0x06;
+
+/** A filter of the same length that lets everything through where the planned one kills. */
+export function weaken(filter: Buffer): Buffer {
+  const { instructions } = readProgram(filter);
+  return writeProgram(
+    instructions.map((one) => (one.code === RETURN && one.operand === KILL_PROCESS ? { ...one, operand: LOG } : one)),
+  ).bytes;
 }

@@ -19,7 +19,7 @@ export async function prepareRole(request: PlanRequest, role: string): Promise<R
   const policy = loadRolePolicy({ folder: policyFolder, role });
   await prepareRoot(directories.cache, await takeInventory({ ...qemu, files: policy.files }));
   const cacheDirectory = `${directories.cache}/filters`;
-  const { bytes } = await compiledFilter({ policy: policy.seccomp, phases: "start+run", cacheDirectory });
+  const { bytes } = await compiledFilter({ policy: policy.seccomp, phases: "lock-down", cacheDirectory });
   return { filter: bytes };
 }
 

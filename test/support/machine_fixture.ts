@@ -61,7 +61,8 @@ devices:
 /** Prepared roots and filters are shared by all fixtures of a run: building them takes seconds, and they do not change. */
 const SHARED_CACHE = join(tmpdir(), "bulkhead-test-cache");
 
-export async function makeFixture(): Promise<MachineFixture> {
+/** `refusals`: whether processes of its VMs may be refused start calls. None of them is, unless a test makes one do it. */
+export async function makeFixture(options: { readonly refusals?: "expected" } = {}): Promise<MachineFixture> {
   const directory = await mkdtemp(join(STATES_FOLDER, "bulkhead-test-"));
   const environment = { ...process.env, BULKHEAD_STATE: directory, BULKHEAD_CACHE: SHARED_CACHE };
   await writeFile(join(directory, TEST_HOST_FILE), BUILT_IN_HOST, { mode: 0o644 });
@@ -89,10 +90,17 @@ export async function makeFixture(): Promise<MachineFixture> {
     remove: async () => {
       if (listed(`${directories.run}/vms`).length > 0) return;
       const faults = eventFaults(`${directories.log}/events.jsonl`);
+      const refusals = options.refusals === undefined ? refusedCalls(`${directories.log}/events.jsonl`) : [];
       await rm(directory, { recursive: true });
+      if (refusals.length > 0) throw new Error(`processes were refused calls that nobody made them make: ${refusals.join("; ")}`);
       if (faults.length > 0) throw new Error(`the event log holds what its schema does not: ${faults.join("; ")}`);
     },
   };
+}
+
+function refusedCalls(path: string): string[] {
+  const lines = existsSync(path) ? readFileSync(path, "utf8").trimEnd().split("\n") : [];
+  return lines.filter((line) => line.includes('"event":"refusal"'));
 }
 
 /** Lines of the log that are no events by its published schema, with what is wrong with each. */

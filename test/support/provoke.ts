@@ -30,11 +30,16 @@ export class Provoker {
     this.#run(pid, "syscall", String(syscallNumber));
   }
 
+  /** It makes this system call, with zeros as its first arguments, and goes on; the answer, an error number negated. */
+  ask(pid: number, syscallNumber: number): number {
+    return Number(this.#run(pid, "ask", String(syscallNumber)));
+  }
+
   remove(): void {
     this.#program.remove();
   }
 
-  #run(pid: number, ...what: readonly string[]): void {
-    execFileSync(this.#program.path, [String(pid), ...what], { stdio: ["ignore", "ignore", "pipe"] });
+  #run(pid: number, ...what: readonly string[]): string {
+    return execFileSync(this.#program.path, [String(pid), ...what], { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
   }
 }

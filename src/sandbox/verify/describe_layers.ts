@@ -36,7 +36,15 @@ function compareSides(plan: ProcessPlan, observed: ObservedProcess, filters: Loa
     observed.threads.map((thread) => ({ tid: thread.tid, value: read(thread) }));
   return {
     seccomp: {
-      planned: { mode: 2, filters: 1, sha256: plan.seccomp.sha256, generator: plan.seccomp.generator },
+      planned: {
+        mode: 2,
+        filters: 1,
+        sha256: plan.seccomp.sha256,
+        generator: plan.seccomp.generator,
+        callsUntilLockDown: plan.seccomp.start.length + plan.seccomp.run.length,
+        callsAfterLockDown: plan.seccomp.run.length,
+        afterLockDown: plan.afterLockDown,
+      },
       observed: perThread((thread) => ({
         mode: thread.seccompMode,
         filters: thread.seccompFilters,

@@ -1,3 +1,4 @@
+import type { GatePhase } from "../../kernel/index.js";
 import type { LoadedFilters } from "../../observe/index.js";
 import type { ProcessPlan } from "../../plan/index.js";
 import type { Comparison } from "./difference.js";
@@ -12,4 +13,9 @@ export function compareFilters(plan: ProcessPlan, loaded: LoadedFilters | null, 
     const where = `thread ${tid}: program `;
     comparison.expect("seccomp", `${where}${plan.seccomp.sha256}`, `${where}${sha256.join(", ") || "none"}`);
   }
+}
+
+/** What a filter notifies is in the hands of the launcher's gate; the kernel does not show what that answers. */
+export function compareLockDown(phase: GatePhase | null, comparison: Comparison): void {
+  if (phase === "start") comparison.note("seccomp", "locked down", "its start calls are let through");
 }

@@ -1,6 +1,6 @@
 import { SandboxError } from "../../errors/index.js";
 import type { ProgramInventory } from "../../host/index.js";
-import { answerOf } from "../../kernel/index.js";
+import { answerOf, type GatePhase } from "../../kernel/index.js";
 import {
   findInCgroup,
   findInPidNamespaces,
@@ -19,7 +19,7 @@ import { compareCgroupFiles } from "../cgroup.js";
 import { compareRoot as compareTree } from "../root_tree.js";
 import { Comparison, type Difference } from "./difference.js";
 import { compareFds, type HeldFd } from "./fds.js";
-import { compareFilters } from "./filters.js";
+import { compareFilters, compareLockDown } from "./filters.js";
 import { compareLabels } from "./labels.js";
 import {
   compareBoot,
@@ -40,6 +40,8 @@ export interface StartedProcess {
   readonly pid: number;
   /** Number of the session it was started in. */
   readonly session: number;
+  /** What its gate does with start calls; null for a reader that is not its launcher: a gate shows to nobody else. */
+  readonly phase: GatePhase | null;
   readonly inventory: ProgramInventory;
   readonly held: readonly HeldFd[];
 }
@@ -152,6 +154,7 @@ function compareProcess(own: StartedProcess, process: ObservedProcess, neighbour
   ];
   compareThreads(own.plan, process, comparison);
   compareFilters(own.plan, neighbours.filters.get(process.pid) ?? null, comparison);
+  compareLockDown(own.phase, comparison);
   compareSession(own.session, process, comparison);
   compareNamespaces(own.plan, process, foreign, comparison);
   compareRoot(own.plan, process, comparison);

@@ -1,12 +1,15 @@
 // Makes another process do what a bug or an attacker would make it do: provoke PID syscall NUMBER | spin | flood [FD] | abort.
-// Its main thread is stopped by ptrace, given other registers, and let go.
+// Its main thread is stopped by ptrace, given other registers, and let go. With "ask NUMBER" it makes a call, whose answer is
+// printed, and goes on as if nothing had happened.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,10 +57,50 @@ static struct user_regs_struct stop(pid_t pid) {
   exit(1);
 }
 
+// The next stop at which a system call begins or ends.
+static void run_to_call_stop(pid_t pid) {
+  int status = 0;
+  do {
+    if (ptrace(PTRACE_SYSCALL, pid, NULL, NULL) != 0) fail("PTRACE_SYSCALL");
+    if (waitpid(pid, &status, __WALL) != pid) fail("waitpid");
+    if (!WIFSTOPPED(status)) {
+      fprintf(stderr, "the process ended\n");
+      exit(1);
+    }
+  } while (WSTOPSIG(status) != (SIGTRAP | 0x80));
+}
+
+static void ask(pid_t pid, struct user_regs_struct before, unsigned long long number) {
+  struct user_regs_struct registers = before;
+  registers.orig_rax = (unsigned long long)-1;
+  registers.rip -= 2;
+  registers.rax = number;
+  registers.rdi = registers.rsi = registers.rdx = 0;
+  if (ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)PTRACE_O_TRACESYSGOOD) != 0) fail("PTRACE_SETOPTIONS");
+  if (ptrace(PTRACE_SETREGS, pid, NULL, &registers) != 0) fail("PTRACE_SETREGS");
+  run_to_call_stop(pid);
+  run_to_call_stop(pid);
+  if (ptrace(PTRACE_GETREGS, pid, NULL, &registers) != 0) fail("PTRACE_GETREGS");
+  printf("%lld\n", (long long)registers.rax);
+  // The kernel would have restarted the interrupted call at its own return: errors 512 to 516, include/linux/errno.h.
+  const long long interrupted = (long long)before.rax;
+  if (interrupted <= -512 && interrupted >= -516) {
+    before.rax = interrupted == -516 ? SYS_restart_syscall : before.orig_rax;
+    before.rip -= 2;
+  }
+  before.orig_rax = (unsigned long long)-1;
+  if (ptrace(PTRACE_SETREGS, pid, NULL, &before) != 0) fail("PTRACE_SETREGS");
+  if (ptrace(PTRACE_DETACH, pid, NULL, NULL) != 0) fail("PTRACE_DETACH");
+}
+
 int main(int count, char **arguments) {
   if (count < 3) return 2;
   const pid_t pid = atoi(arguments[1]);
   struct user_regs_struct registers = stop(pid);
+  if (count == 4 && strcmp(arguments[2], "ask") == 0) {
+    ask(pid, registers, strtoull(arguments[3], NULL, 10));
+    return 0;
+  }
   registers.orig_rax = (unsigned long long)-1;  // The interrupted call is not restarted.
   if (strcmp(arguments[2], "spin") == 0) {
     const long code = ptrace(PTRACE_PEEKTEXT, pid, (void *)registers.rip, NULL);

@@ -10,8 +10,8 @@ import { repositoryRoot } from "../../support/repository.js";
 const test = suite("shipped policies", { timeoutMs: 30_000 });
 
 const folder = join(repositoryRoot, "policies");
-const ROLES = ["audio", "disk", "net", "serial", "usb", "vmm", "watchdog"];
-const DEVICE_ROLES = ROLES.filter((role) => role !== "vmm");
+const ROLES = ["audio", "disk", "net", "serial", "usb", "vmm", "vmm-hot-plug", "watchdog"];
+const DEVICE_ROLES = ROLES.filter((role) => !role.startsWith("vmm"));
 /** Roles of programs other than QEMU, which the tests of QEMU's roles do not fit. */
 const OTHER_ROLES = ["image-judge", "launcher", "reference-device"];
 const load = (role: string) => loadRolePolicy({ folder, role });
@@ -89,17 +89,23 @@ for (const role of ROLES) {
   });
 }
 
-test("image-judge role: six calls, each on the one fd that it is for, and nothing of the file system", async () => {
+test("image-judge role: six calls after lock-down, each on the one fd that it is for, and nothing of the file system", async () => {
   const { seccomp, models, files, nodes, selfMade } = load("image-judge");
   await compiledFilter({ policy: seccomp, phases: "run", cacheDirectory });
   assert.equal([models, files, nodes, selfMade], [[], [], [], []]);
-  assert.equal([...names(seccomp.run)], ["read", "lseek", "pread64", "write", "exit_group"]);
-  assert.equal([...names(seccomp.start)], ["execve"]);
+  assert.equal([...names(seccomp.run)], ["close", "read", "lseek", "pread64", "write", "exit_group"]);
+  assert.equal([...names(seccomp.start)], ["prctl", "execve"]);
   const run = combinePhases(seccomp, "run");
   const kind = (syscall: string, args: bigint[]) => decideCall(run, syscall, args).action.kind;
   assert.equal([kind("read", [3n, 0n, 1n]), kind("pread64", [4n, 0n, 4096n]), kind("write", [3n])], ["allow", "allow", "allow"]);
-  const wrongFd = [kind("read", [4n, 0n, 1n]), kind("pread64", [3n]), kind("write", [4n]), kind("lseek", [3n, 0n, 2n])];
-  assert.equal(wrongFd, Array(4).fill("kill-process"));
+  const wrongFd = [
+    kind("read", [4n, 0n, 1n]),
+    kind("pread64", [3n]),
+    kind("write", [4n]),
+    kind("lseek", [3n, 0n, 2n]),
+    kind("close", [3n]),
+  ];
+  assert.equal(wrongFd, Array(5).fill("kill-process"));
   assert.is(kind("read", [3n, 0n, 2n]), "kill-process");
 });
 

@@ -51,6 +51,10 @@ const ORDER: readonly (readonly [earlier: ChildStep, later: ChildStep, reason: s
   ["default-signals", "seccomp-filter", "the filter need not allow it"],
   ["close-other-fds", "seccomp-filter", "the filter need not allow it"],
   ["seccomp-filter", "exec", "the program would run without a filter"],
+  ["user-id", "end-with-launcher", "setresuid resets the death signal"],
+  ["end-with-launcher", "seccomp-filter", "a launcher that dies would leave the child waiting for an answer"],
+  ["listener-taken", "close-listener", "the launcher could not take it any more"],
+  ["close-listener", "exec", "exec waits for an answer, which a dead launcher cannot give while the listener is open"],
 ];
 
 for (const [earlier, later, reason] of ORDER) {
@@ -59,9 +63,9 @@ for (const [earlier, later, reason] of ORDER) {
   });
 }
 
-test("order: exec is last and the filter right before it, each once", () => {
+test("order: exec is last, the filter before it, and only the handing over of its listener between them, each once", () => {
   const steps = operationsOf().map((operation) => operation.step);
-  assert.equal(steps.slice(-2), ["seccomp-filter", "exec"]);
+  assert.equal(steps.slice(-4), ["seccomp-filter", "listener-taken", "close-listener", "exec"]);
   for (const step of ["seccomp-filter", "exec", "landlock", "pivot-root", "no-new-privs", "drop-capabilities"]) {
     assert.is(steps.filter((other) => other === step).length, 1, step);
   }
