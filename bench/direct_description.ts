@@ -24,7 +24,8 @@ function describeSource({ source }: FdPlan): string {
     case "image":
       return `image ${source.path}`;
     case "backing":
-      throw new Error("a benchmark's image has no backing file");
+    case "data":
+      throw new Error("a benchmark's image has no other file");
     case "null":
     case "log":
       return "null";

@@ -76,6 +76,7 @@ export class Manifest {
       case "serial":
       case "tap":
       case "backing":
+      case "data":
         throw new Error(`no process of a benchmark has a ${from}`);
     }
   }

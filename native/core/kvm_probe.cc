@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 
@@ -68,7 +69,10 @@ KernelResult enter_real_mode(int vcpu) {
 }
 
 KernelResult run_guest(int vcpu, const kvm_run* run) {
-  if (ioctl(vcpu, KVM_RUN, 0) != 0) return KernelResult::failed("KVM_RUN");
+  // A signal of this process, a profiler's for one, ends KVM_RUN early; the guest goes on where it was.
+  while (ioctl(vcpu, KVM_RUN, 0) != 0) {
+    if (errno != EINTR) return KernelResult::failed("KVM_RUN");
+  }
   const bool wrote_port = run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT && run->io.port == probe_port;
   if (!wrote_port) return KernelResult::failed("KVM_RUN", EPROTO);
   const auto* written = reinterpret_cast<const std::uint8_t*>(run) + run->io.data_offset;

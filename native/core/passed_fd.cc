@@ -4,8 +4,29 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace bulkhead {
+
+namespace {
+
+// Takes the first of the fds that came, and closes all others: the space for one holds two, for it is aligned. Returns their number.
+std::size_t take_fds(msghdr& message, UniqueFd& first) {
+  std::size_t count = 0;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t here = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t index = 0; index < here; ++index, ++count) {
+      int received = -1;
+      std::memcpy(&received, CMSG_DATA(header) + index * sizeof received, sizeof received);
+      UniqueFd one(received);
+      if (count == 0) first = std::move(one);
+    }
+  }
+  return count;
+}
+
+}  // namespace
 
 KernelResult send_with_fd(int socket_fd, const void* data, std::size_t size, int fd) {
   iovec bytes{const_cast<void*>(data), size};
@@ -39,13 +60,9 @@ KernelResult receive_with_fd(int socket_fd, void* data, std::size_t size, Unique
     got = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
   } while (got < 0 && errno == EINTR);
   if (got < 0) return KernelResult::failed("recvmsg");
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    int received = -1;
-    std::memcpy(&received, CMSG_DATA(header), sizeof received);
-    fd = UniqueFd(received);
-  }
-  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+  const std::size_t fds = take_fds(message, fd);
+  if (fds > 1 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+    fd.reset();
     errno = EMSGSIZE;
     return KernelResult::failed("recvmsg");
   }

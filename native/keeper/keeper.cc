@@ -1,7 +1,9 @@
 // bulkhead-keeper: holds the launcher's ends of a VM's monitors, logs and serial console, so that a launcher that dies takes
 // none of them with it. Whoever supervises the VM is connected to it; while nobody is, it reads logs and console to nowhere,
-// so that no process waits for a reader. It holds no channel of the data path, opens nothing, and ends when all that it
-// holds has hung up, which is when the VM's processes have ended.
+// so that no process waits for a reader. It holds no channel of the data path, opens nothing, and ends when all of these have
+// hung up, which is when the VM's processes have ended. It also holds the files that consoles are written to, and the
+// socket on which the kernel's audit records wait, and never touches them: whoever supervises next has them, the VM's locks on
+// the files, and what the records tell of deaths that nobody saw.
 //
 // Arguments: names of what it holds, in the order of the fds from 4 on. Fd 3 is a listening SOCK_SEQPACKET socket.
 #include <poll.h>
@@ -19,15 +21,17 @@ namespace {
 
 constexpr int listen_fd = 3;
 constexpr int first_held = 4;
-// Monitor and log of each process and one console. A machine has 30 PCI slots, so 31 processes.
-constexpr std::size_t held_max = 128;
+// Monitor, log, console and the two files of a console of each process. A machine has 30 PCI slots, so 31 processes.
+constexpr std::size_t held_max = 160;
 // A kind, a device id of at most 16 characters, and what of it: "k/disk0/monitor".
 constexpr std::size_t name_bytes = 48;
-// More than any request: "hold " and a name.
+// More than any request: "hold " or "drop " and a name.
 constexpr std::size_t message_bytes = 64;
 
 // Names begin with what to do while nobody supervises.
 constexpr char drained_kind = 'd';
+// A file, or a socket of the kernel's: it never hangs up.
+constexpr char file_kind = 'f';
 
 struct Held {
   std::array<char, name_bytes> name{};
@@ -47,20 +51,30 @@ class Keeper {
     return true;
   }
 
-  // Returns when nothing is left to hold.
+  // Returns when nothing is left that can hang up.
   void serve() {
-    while (count_ > 0) wait();
+    while (holds_streams()) wait();
   }
 
  private:
+  static bool is_file(const Held& held) { return held.name[0] == file_kind; }
+
+  bool holds_streams() const {
+    for (std::size_t index = 0; index < count_; ++index) {
+      if (!is_file(held_[index])) return true;
+    }
+    return false;
+  }
+
   // The supervisor's socket, or the listening one while there is none, then everything that is held.
   void wait() {
     const bool supervised = static_cast<bool>(supervisor_);
     polled_[0] = {supervised ? supervisor_.get() : listen_fd, POLLIN, 0};
     for (std::size_t index = 0; index < count_; ++index) {
       const bool drain = abandoned_ && held_[index].name[0] == drained_kind;
-      // With no event asked for, poll still reports that the other side hung up.
-      polled_[index + 1] = {held_[index].fd.get(), static_cast<short>(drain ? POLLIN : 0), 0};
+      // With no event asked for, poll still reports that the other side hung up. It passes negative fds over.
+      const int fd = is_file(held_[index]) ? -1 : held_[index].fd.get();
+      polled_[index + 1] = {fd, static_cast<short>(drain ? POLLIN : 0), 0};
     }
     if (poll(polled_.data(), count_ + 1, -1) < 0) return;
     // From the last to the first: dropping one moves the last into its place.
@@ -114,7 +128,16 @@ class Keeper {
     if (std::strcmp(request, "stand") == 0) return send_with_fd(supervisor_.get(), "end", 3, -1).ok();
     if (std::strcmp(request, "take") == 0) return give_all();
     if (std::strncmp(request, "hold ", 5) == 0) return fd && hold(request + 5, std::move(fd));
+    if (std::strncmp(request, "drop ", 5) == 0) return drop_named(request + 5);
     return false;
+  }
+
+  // A name that it does not hold is as good as dropped.
+  bool drop_named(const char* name) {
+    for (std::size_t index = count_; index > 0; --index) {
+      if (std::strcmp(held_[index - 1].name.data(), name) == 0) drop(index - 1);
+    }
+    return true;
   }
 
   bool give_all() {

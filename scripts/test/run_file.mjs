@@ -1,16 +1,20 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { REPOSITORY } from "../repository.mjs";
+import { endLeftVms } from "./left_vms.mjs";
 
 /** Output kept per test file, in characters; what comes before is dropped. */
 const OUTPUT_MAX = 64 * 1024;
 /** How long to wait for the pipes to close once the process is gone, in ms: a left-over child may still hold them. */
 const PIPE_GRACE_MS = 1000;
+/** Few enough for a network interface's name (IFNAMSIZ is 16), many enough that no two runs on a host meet. */
+const RUN_ID_BYTES = 3;
 
-/** Process groups of the test files that run now, to be ended with the runner. */
-const running = new Set();
+/** Test files that run now, by their process groups: what is to be ended with the runner. */
+const running = new Map();
 
 /**
  * Runs one test file in a Node process of its own and answers `{file, results, output, durationMs}`. Whatever keeps the
@@ -18,25 +22,34 @@ const running = new Set();
  */
 export async function runTestFile(file, { dist, deadlineMs }) {
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-test-"));
+  // Other uids come through here to what a test opens to them.
+  chmodSync(folder, 0o755);
   const reportFile = join(folder, "report.json");
   const script = join(dist, file.replace(/\.ts$/, ".js"));
   const startedMs = performance.now();
-  try {
-    const end = await runProcess(script, { reportFile, deadlineMs });
-    const results = existsSync(reportFile) ? JSON.parse(readFileSync(reportFile, "utf8")).results : [];
-    const complaint = findComplaint(end, results, existsSync(reportFile));
-    if (complaint !== null) {
-      results.push({ suite: file, test: "(the file)", outcome: "failed", message: complaint, durationMs: 0 });
-    }
-    return { file, results, output: end.output, durationMs: performance.now() - startedMs };
-  } finally {
+  const end = await runProcess(script, { folder, dist, reportFile, deadlineMs });
+  const results = existsSync(reportFile) ? JSON.parse(readFileSync(reportFile, "utf8")).results : [];
+  const left = endLeftVms(folder, dist);
+  const complaint = findComplaint(end, results, existsSync(reportFile)) ?? wordLeft(left);
+  if (complaint !== null) {
+    results.push({ suite: file, test: "(the file)", outcome: "failed", message: complaint, durationMs: 0 });
+  }
+  // Only now: an error above leaves the states that it is about.
+  rmSync(folder, { recursive: true, force: true });
+  return { file, results, output: end.output, durationMs: performance.now() - startedMs };
+}
+
+/** Ends every test process that still runs, with its children and its VMs. */
+export function endRunningTests() {
+  for (const pid of running.keys()) endGroup(pid);
+  for (const { folder, dist } of running.values()) {
+    endLeftVms(folder, dist);
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Ends every test process that still runs, with its children. */
-export function endRunningTests() {
-  for (const pid of running) endGroup(pid);
+function wordLeft(names) {
+  return names.length === 0 ? null : `left VMs that had to be ended: ${names.join(", ")}`;
 }
 
 function findComplaint({ exitCode, signal, expired, deadlineMs }, results, reported) {
@@ -48,15 +61,17 @@ function findComplaint({ exitCode, signal, expired, deadlineMs }, results, repor
   return exitCode !== 0 && !failed ? `exited with code ${exitCode} though no test failed` : null;
 }
 
-function runProcess(script, { reportFile, deadlineMs }) {
+/** The environment tells test/support/run_identity.ts where the file's states go and what sets its names apart on this host. */
+function runProcess(script, { folder, dist, reportFile, deadlineMs }) {
+  const identity = { BULKHEAD_TEST_FOLDER: folder, BULKHEAD_TEST_RUN: randomBytes(RUN_ID_BYTES).toString("hex") };
   const child = spawn(process.execPath, ["--enable-source-maps", script], {
     cwd: REPOSITORY,
-    env: { ...process.env, BULKHEAD_TEST_REPORT: reportFile },
+    env: { ...process.env, ...identity, BULKHEAD_TEST_REPORT: reportFile },
     stdio: ["ignore", "pipe", "pipe"],
     // A group of its own, so that the deadline also ends what the test started.
     detached: true,
   });
-  running.add(child.pid);
+  running.set(child.pid, { folder, dist });
   let output = "";
   const keep = (chunk) => {
     output = (output + chunk).slice(-OUTPUT_MAX);

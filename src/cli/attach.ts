@@ -74,7 +74,8 @@ async function follow(vm: string): Promise<void> {
   const interruption = new AbortController();
   for (const signal of ENDING_SIGNALS) process.on(signal, () => interruption.abort());
   const run = requireSupervised(openDirectories(), vm);
-  const options = { deadlineMs: null, onItem: show, signal: interruption.signal };
+  const onFollowing = (): void => void process.stderr.write(`bulkhead: following VM "${vm}"\n`);
+  const options = { deadlineMs: null, onFollowing, onItem: show, signal: interruption.signal };
   const ending = (await askSupervisor(run, { request: "follow" }, options)) as Ending | null;
   if (ending === null) {
     process.stderr.write(`bulkhead: VM "${vm}" runs on\n`);

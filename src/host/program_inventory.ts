@@ -6,8 +6,9 @@ import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { HostError } from "../errors/index.js";
-import { listLibraries, TRUSTED_ENVIRONMENT } from "./library_closure.js";
+import { INTERPRETER, listLibraries, TRUSTED_ENVIRONMENT } from "./library_closure.js";
 import { resolveInSysroot } from "./sysroot_path.js";
+import { requireTrustedSysroot } from "./sysroot_trust.js";
 
 const run = promisify(execFile);
 
@@ -61,12 +62,17 @@ const PROGRAM_MODE = 0o111;
 const LOADER_MODE = 0o555;
 const DATA_MODE = 0o444;
 
-/** Reads the installation once, hashes every file. Takes some 300 ms for QEMU; callers keep the result by signature. */
+/**
+ * Reads the installation once, hashes every file. Takes some 300 ms for QEMU; callers keep the result by signature. Throws
+ * HostError "sysroot-untrusted", "program-file-missing", "library-missing" and "program-silent".
+ */
 export async function takeInventory(request: InventoryRequest): Promise<ProgramInventory> {
+  await requireTrustedSysroot(request.sysroot, [request.program, INTERPRETER]);
   const extra = (await Promise.all(request.files.map((file) => expandPattern(request.sysroot, file)))).flat();
   const loadable = [request.program, ...extra.filter((path) => path.endsWith(".so"))];
   const libraries = await listLibraries(request.sysroot, loadable);
   const targets = [...new Set([request.program, ...libraries, ...extra])];
+  await requireTrustedSysroot(request.sysroot, targets);
   const links = await topLevelLinks(request.sysroot, targets);
   const files = await Promise.all(targets.map((target) => describeFile(request, target)));
   files.sort((a, b) => (a.target < b.target ? -1 : 1));

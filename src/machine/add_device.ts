@@ -1,5 +1,5 @@
 import { closeSync, readlinkSync } from "node:fs";
-import { MachineError, SandboxError } from "../errors/index.js";
+import { MachineError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
 import { type LaunchPlan, requireHotPlugSlot } from "../plan/index.js";
 import {
@@ -8,7 +8,7 @@ import {
   type StartedProcess,
   setCgroupLimits,
   spawnProcess,
-  verifyMachine,
+  verifySettledMachine,
   type WatchedProcess,
 } from "../sandbox/index.js";
 import { type AddedDevice, VMM_ID } from "../spec/index.js";
@@ -20,19 +20,13 @@ import type { AdditionTurn, WirePlanning } from "./control_message.js";
 import { inodesOf, type RunEvidence, readEvidence } from "./evidence.js";
 import { handOver } from "./handover.js";
 import { type PreparedDevice, prepareDevice } from "./prepare_device.js";
+import { fdsOfLines, type SerialFiles } from "./serial_line.js";
 import type { PlanningContext } from "./supervision.js";
 
 /** include/uapi/asm-generic/signal.h */
 const SIGKILL = 9;
 /** What the supervisor may take to attach a backend, to join the device, or to undo it all, in ms. */
 const SUPERVISOR_DEADLINE_MS = 30_000;
-/**
- * Readings of a VM whose guest runs, and the pause between two, in ms. QEMU's workers come and go meanwhile, and one that is
- * just ending has given up its fd table: seen as a difference that the next reading does not have.
- */
-const READINGS_MAX = 4;
-const READING_PAUSE_MS = 50;
-
 /**
  * Adds a device to a VM that runs. This process, which must have the privileges of a launch, starts the device's process and
  * verifies the VM; the supervisor, which has none, takes the process over and joins it. A failure leaves the VM as it was.
@@ -43,6 +37,9 @@ export async function addDeviceToVm(directories: Directories, run: KnownRun, add
   const onTurn = (turn: AdditionTurn): Promise<void> => (turn.step === "start" ? work.start(turn) : work.verify());
   try {
     return (await askSupervisor(run, request, { deadlineMs: SUPERVISOR_DEADLINE_MS, onTurn })) as AdditionReport;
+  } catch (error) {
+    await work.abandon();
+    throw error;
   } finally {
     work.close();
   }
@@ -58,7 +55,9 @@ class DeviceStart {
   readonly #directories: Directories;
   readonly #vm: string;
   readonly #added: AddedDevice;
+  #pidfd: number | undefined;
   #made: MachineFds | undefined;
+  #lines: SerialFiles | undefined;
   #standing: Standing | undefined;
 
   constructor(directories: Directories, vm: string, added: AddedDevice) {
@@ -79,19 +78,18 @@ class DeviceStart {
     const prepared = await prepareDevice({ planning, running: evidence.plan, spec: evidence.spec }, this.#added);
     const made = new MachineFds(prepared.images);
     this.#made = made;
+    this.#lines = prepared.lines;
     const fds = made.make(prepared.process);
     await prepareRoot(planning.directories.cache, prepared.inventory);
     if (prepared.plan.cgroup !== null) setCgroupLimits(prepared.plan.cgroup);
     const process = await spawn(prepared, fds, { running: evidence.plan, vmmPid: pidOf(evidence, VMM_ID) });
+    this.#pidfd = process.pidfd;
     try {
       leaveAdditionFacts(run.directory, factsOf({ prepared, evidence, fds, channel: made.channelEnd(id, "vmm").inode }, process));
-      handOver(run.directory, token, namedFds(fds, process.pidfd, made.channelEnd(id, "vmm").fd));
+      handOver(run.directory, token, namedFds({ prepared, fds }, process.pidfd, made.channelEnd(id, "vmm").fd));
     } catch (error) {
-      addon.sendSignal({ pidfd: process.pidfd, signal: SIGKILL });
-      await addon.waitExit({ pidfd: process.pidfd, keepAlive: true });
+      await this.#kill();
       throw error;
-    } finally {
-      closeSync(process.pidfd);
     }
     const { pid, session } = process;
     const started = { plan: prepared.process, pid, session, inventory: prepared.inventory, held: fds.held };
@@ -107,21 +105,40 @@ class DeviceStart {
     const others = processes.filter(({ id }) => id !== VMM_ID);
     const vmm = processes.filter(({ id }) => id === VMM_ID);
     const plan = { ...prepared.plan, processes: [...others, prepared.process, ...vmm] };
-    for (let reading = 1; ; reading += 1) {
-      try {
-        verifyMachine(plan, [...evidence.started, started]);
-        break;
-      } catch (error) {
-        if (!(error instanceof SandboxError) || reading === READINGS_MAX) throw error;
-        await new Promise((resolve) => setTimeout(resolve, READING_PAUSE_MS));
-      }
-    }
+    await verifySettledMachine(plan, [...evidence.started, started]);
     // From here on the channel has its two peers, and the supervisor, which gives its copy to the VMM.
-    this.close();
+    this.#closeShared();
+  }
+
+  /** Ends the process of a device that did not become part of the VM: a supervisor that died, or gave up waiting, has not. */
+  async abandon(): Promise<void> {
+    const run = findRun(this.#directories, this.#vm);
+    const joined = run === null ? undefined : readEvidence(run)?.plan.processes.some(({ id }) => id === this.#added.device.id);
+    if (joined !== true) await this.#kill();
+  }
+
+  async #kill(): Promise<void> {
+    const pidfd = this.#pidfd;
+    if (pidfd === undefined) return;
+    try {
+      addon.sendSignal({ pidfd, signal: SIGKILL });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+    await addon.waitExit({ pidfd, keepAlive: true });
   }
 
   close(): void {
+    if (this.#pidfd !== undefined) closeSync(this.#pidfd);
+    this.#pidfd = undefined;
+    this.#closeShared();
+  }
+
+  /** What others hold by now. */
+  #closeShared(): void {
     this.#made?.close();
+    if (this.#lines !== undefined) for (const fd of fdsOfLines(this.#lines).values()) closeSync(fd);
+    this.#lines = undefined;
   }
 }
 
@@ -143,12 +160,15 @@ function pidOf({ started }: RunEvidence, id: string): number {
   return started.find(({ plan }) => plan.id === id)?.pid ?? 0;
 }
 
-function namedFds({ monitor, log }: ProcessFds, pidfd: number, channel: number): Map<string, number> {
+function namedFds({ prepared, fds }: Pick<Made, "prepared" | "fds">, pidfd: number, channel: number): Map<string, number> {
+  const { monitor, log, serial } = fds;
   return new Map([
     ["pidfd", pidfd],
     ["monitor", monitor],
     ["log", log],
     ["channel", channel],
+    ...(serial === null ? [] : [["serial", serial] as const]),
+    ...fdsOfLines(prepared.lines),
   ]);
 }
 

@@ -11,16 +11,15 @@ import { openControl } from "./control_server.js";
 import { loadSyscallNames } from "./death_cause.js";
 import { type RunEvidence, readEvidence, replaceLauncherPlan } from "./evidence.js";
 import { Feed } from "./feed.js";
-import { imageRootsOf, openTenantFile } from "./image.js";
 import { inspectRun } from "./inspect.js";
-import { Keeper } from "./keeper.js";
+import { KEPT_AUDIT, Keeper } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 import { planSuccessor, type Successor } from "./prepare_launcher.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { RunningMachine } from "./running_machine.js";
-import { connectSerialEnd, openSerialFiles, serialFilesOf } from "./serial_line.js";
+import { connectSerialEnd, takeLines } from "./serial_line.js";
 import { removeStrays } from "./strays.js";
 import type { PlanningContext } from "./supervision.js";
 
@@ -90,6 +89,8 @@ class Adoption {
     const kept = keeper.take();
     const processes = new Map(plan.processes.map((process) => [process.id, this.#adoptProcess(process, kept)] as const));
     this.#connectSerialEnds(kept);
+    const kernelLog = new KernelLog(kept.get(KEPT_AUDIT) ?? null);
+    kept.delete(KEPT_AUDIT);
     // Nothing that is left could ever be read: a name that this version does not know.
     for (const fd of kept.values()) closeSync(fd);
     const [state] = await Promise.all([resumeMonitors(processes), loadSyscallNames()]);
@@ -98,7 +99,7 @@ class Adoption {
     replaceLauncherPlan(this.#run, launcherPlan);
     this.#run.update({ launcher, launcherConfined: false, state });
     const verified = inspectRun(known);
-    const parts = { run: this.#run, processes, keeper, kernelLog: new KernelLog() };
+    const parts = { run: this.#run, processes, keeper, kernelLog };
     const machine = new RunningMachine({ ...parts, plan, verified, directories, launcherFilter });
     const { onLogLine } = this.#request;
     openControl({ ...parts, machine, feed: this.#feed, spec, planning: this.#request, onLogLine });
@@ -128,21 +129,13 @@ class Adoption {
     };
   }
 
-  /** A console that went to the launcher's terminal goes to those who follow, and nowhere else. */
+  /** With the files that the dead launcher had opened. A console that went to its terminal goes to those who follow alone. */
   #connectSerialEnds(kept: Map<string, number>): void {
-    const { spec } = this.#evidence;
-    const { directory, file } = spec.source;
-    const roots = imageRootsOf(spec, this.#request.hostConfig);
-    const files = openSerialFiles(spec, (path, access) =>
-      openTenantFile({ path, access, position: () => file }, directory, roots),
-    );
-    const unused = new Set(serialFilesOf(files));
-    const onward = { stdio: null, feed: this.#feed };
-    for (const { id } of this.#evidence.plan.processes) {
-      if (!kept.has(`${id}/serial`)) continue;
-      for (const taken of connectSerialEnd({ id, fd: takeFd(kept, `${id}/serial`) }, files, onward)) unused.delete(taken);
+    const ids = this.#evidence.plan.processes.flatMap(({ id }) => (kept.has(`${id}/serial`) ? [id] : []));
+    const files = takeLines(kept, ids);
+    for (const id of ids) {
+      connectSerialEnd({ id, fd: takeFd(kept, `${id}/serial`) }, files, { stdio: null, feed: this.#feed });
     }
-    for (const { fd } of unused) closeSync(fd);
   }
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { HostError } from "../errors/index.js";
 import { addon, answerOf, isSystemError } from "../kernel/index.js";
-import { type FdPlan, imageKey, type ProcessPlan } from "../plan/index.js";
+import { dataKey, type FdPlan, imageKey, type ProcessPlan } from "../plan/index.js";
 import type { HeldFd } from "../sandbox/index.js";
 import type { OpenedFile } from "./image.js";
 
@@ -57,6 +57,8 @@ export class MachineFds {
           return this.#image(imageKey(fd.source.device, 0));
         case "backing":
           return this.#image(imageKey(fd.source.device, fd.source.layer));
+        case "data":
+          return this.#image(dataKey(fd.source.device, fd.source.layer));
         case "tap":
           return this.#keepOne(openTap(fd.source.name));
       }

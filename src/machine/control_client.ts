@@ -22,6 +22,8 @@ export interface ControlOptions {
   readonly deadlineMs?: number | null;
   /** Does what the supervisor asks of the caller meanwhile. One that throws ends the request with its error. */
   readonly onTurn?: (turn: AdditionTurn) => Promise<void>;
+  /** Called once the VM is followed: whatever happens from then on comes as an item. */
+  readonly onFollowing?: () => void;
   /** Gets what happens, where the request follows the VM. */
   readonly onItem?: (item: FeedItem) => void;
   /** Aborted: the connection is closed and the answer is null. */
@@ -88,6 +90,8 @@ class Exchange {
 
   /** And waits for what comes of it. */
   #send(message: ControlRequest | { readonly done: boolean }): void {
+    // The supervisor died during the caller's turn; that was told.
+    if (this.#socket.destroyed) return;
     this.#socket.write(`${JSON.stringify(message)}\n`);
     const { deadlineMs = ANSWER_DEADLINE_MS } = this.#options;
     if (deadlineMs === null) return;
@@ -100,6 +104,7 @@ class Exchange {
   #hear(line: string): void {
     const answer = parseMessage(line) as ControlAnswer | string;
     if (typeof answer === "string") this.#fail(supervisorError("supervisor-garbled", this.#vm, answer));
+    else if ("following" in answer) this.#options.onFollowing?.();
     else if ("item" in answer) this.#options.onItem?.(decodeItem(answer.item));
     else if ("turn" in answer) void this.#take(answer.turn);
     else if ("failure" in answer) this.#fail(decodeFailure(answer.failure));

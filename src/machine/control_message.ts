@@ -20,10 +20,11 @@ export type ControlRequest =
   | { readonly request: "follow" };
 
 /**
- * What it answers: any number of items where it is followed, the turns of whoever adds a device, each of which is answered by a
+ * What it answers: where it is followed, that it is and then any number of items; the turns of whoever adds a device, each of which is answered by a
  * line `{"done": true}`, or false; then the result or the failure, which is last.
  */
 export type ControlAnswer =
+  | { readonly following: true }
   | { readonly item: WireItem }
   | { readonly turn: AdditionTurn }
   | { readonly result: unknown }

@@ -161,6 +161,7 @@ async function follow(supervision: Supervision, { socket, send }: Connection): P
   const unfollow = supervision.feed.follow((item) => {
     if (socket.writableLength < WAITING_BYTES_MAX) send({ item: encodeItem(item) });
   });
+  send({ following: true });
   const gone = new Promise<void>((resolve) => socket.on("close", () => resolve()));
   try {
     return await Promise.race([supervision.machine.ended, gone]);

@@ -6,7 +6,7 @@ import { logEvent, releaseUids } from "../state/index.js";
 import type { AdditionReport } from "./addition_facts.js";
 import { changeEvidence } from "./evidence.js";
 import type { Handover } from "./handover.js";
-import { Addition, endProcess } from "./hot_plug_addition.js";
+import { Addition, endProcess, letGoOfLines } from "./hot_plug_addition.js";
 import type { MachineProcess } from "./machine_process.js";
 import type { QmpClient } from "./qmp_client.js";
 import type { Supervision } from "./supervision.js";
@@ -121,7 +121,10 @@ export class HotPlug {
     const { machine, run, planning, processes } = this.#supervision;
     const plan = planWithoutDevice(machine.plan, id);
     const leaving = machine.plan.processes.find((one) => one.id === id);
-    if (process !== undefined) await endProcess(process);
+    if (process !== undefined) {
+      await endProcess(process);
+      letGoOfLines(this.#supervision, process);
+    }
     processes.delete(id);
     this.#supervision.spec = withoutDevice(this.#supervision.spec, id);
     machine.replacePlan(plan);

@@ -10,9 +10,11 @@ import { collectFailures } from "./collect_failures.js";
 import { orEarlyDeath } from "./early_death.js";
 import { changeEvidence } from "./evidence.js";
 import type { Handover } from "./handover.js";
+import { keptFds, keptLines } from "./keeper.js";
 import type { MachineProcess } from "./machine_process.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
+import { connectSerialEnd, namesOfLine, takeLines } from "./serial_line.js";
 import { removeStrays } from "./strays.js";
 import type { Supervision } from "./supervision.js";
 import type { Talk } from "./talk.js";
@@ -61,6 +63,7 @@ export class Addition {
     const added = this.#process;
     return collectFailures([
       async () => (added === undefined ? undefined : endProcess(added)),
+      () => (added === undefined ? undefined : letGoOfLines(this.#supervision, added)),
       () => this.#closeHanded(),
       () => removeStrays(machine.plan, run, planning.directories),
     ]);
@@ -71,8 +74,10 @@ export class Addition {
     const { pid, session, startTime, id } = facts.process;
     run.update({ processes: [...run.record.processes, facts.process], uids: [...run.record.uids, plan.uid] });
     const [monitor, log] = [this.#take("monitor"), this.#take("log")];
-    keeper.hold({ name: `${id}/monitor`, drained: false, fd: monitor });
-    keeper.hold({ name: `${id}/log`, drained: true, fd: log });
+    const serial = this.#handed.has("serial") ? this.#take("serial") : null;
+    const lines = takeLines(this.#handed, [id]);
+    for (const kept of [...keptFds(new Map([[id, { monitor, log, serial }]])), ...keptLines(lines)]) keeper.hold(kept);
+    if (serial !== null) connectSerialEnd({ id, fd: serial }, lines, { stdio: null, feed });
     const show = (line: string): void => {
       onLogLine(id, line);
       feed.publish({ kind: "log", process: id, line });
@@ -134,6 +139,12 @@ function planningOf({ planning }: Supervision) {
   const { source } = hostConfig;
   const file = source === null ? null : { file: source.file, directory: source.directory };
   return { hostConfig: { ...hostConfig, source: file }, policyFolder, qemu };
+}
+
+/** The files of its line are free for another VM, or for this one again. */
+export function letGoOfLines({ keeper }: Pick<Supervision, "keeper">, { confined: { plan } }: MachineProcess): void {
+  if (!plan.fds.some(({ source }) => source.from === "serial")) return;
+  for (const name of namesOfLine(plan.id)) keeper.drop(name);
 }
 
 /** Waits until a device process has followed its channel; one that does not is killed. */

@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { StateError } from "../errors/index.js";
-import { type InventoryRequest, isCurrent, type ProgramInventory, takeInventory } from "../host/index.js";
+import {
+  type InventoryRequest,
+  isCurrent,
+  type ProgramInventory,
+  type StaticProgram,
+  takeInventory,
+  takeStaticInventory,
+} from "../host/index.js";
 import { readJson, writeJson } from "../state/index.js";
 
 /**
@@ -9,15 +16,28 @@ import { readJson, writeJson } from "../state/index.js";
  * earlier in the loader's search path later on is not noticed: what was taken stays a complete and working set.
  */
 export async function knownInventory(cacheDirectory: string, request: InventoryRequest): Promise<ProgramInventory> {
-  const directory = `${cacheDirectory}/inventories`;
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const key = createHash("sha256").update(JSON.stringify(request)).digest("hex");
-  const path = `${directory}/${key}.json`;
+  const path = inventoryPath(cacheDirectory, request);
   const kept = readKept(path);
   if (kept !== null && isCurrent(kept)) return kept;
   const inventory = await takeInventory(request);
   writeJson(path, inventory);
   return inventory;
+}
+
+/** The inventory of a program of ours, written down beside the others, so that a round of cleaning up knows whose its root is. */
+export function recordedStaticInventory(cacheDirectory: string, program: StaticProgram): ProgramInventory {
+  const inventory = takeStaticInventory(program);
+  const path = inventoryPath(cacheDirectory, program);
+  const kept = readKept(path);
+  if (kept === null || !isCurrent(kept)) writeJson(path, inventory);
+  return inventory;
+}
+
+/** Where the inventory of what was asked for is kept; its directory is made. */
+function inventoryPath(cacheDirectory: string, asked: InventoryRequest | StaticProgram): string {
+  const directory = `${cacheDirectory}/inventories`;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return `${directory}/${createHash("sha256").update(JSON.stringify(asked)).digest("hex")}.json`;
 }
 
 /** A damaged entry is taken anew like an absent one. */

@@ -1,6 +1,14 @@
 import { SpecError } from "../errors/index.js";
 import { imageKey, JUDGE_FDS, type LaunchPlan, type ProcessPlan } from "../plan/index.js";
-import { type ConfinedProcess, openSession, prepareRoot, type Session, startProcess, verifyMachine } from "../sandbox/index.js";
+import {
+  type ConfinedProcess,
+  openSession,
+  prepareRoot,
+  removeCgroup,
+  type Session,
+  startProcess,
+  verifyMachine,
+} from "../sandbox/index.js";
 import { logEvent } from "../state/index.js";
 import { quoteValue } from "../text/index.js";
 import { describeExit } from "./ending.js";
@@ -46,7 +54,7 @@ export async function judgeImages(inputs: JudgeInputs): Promise<void> {
 async function judgeImage(inputs: Sitting, judge: ProcessPlan): Promise<void> {
   const image = findImage(inputs, judge);
   const verdict = await askJudge(inputs, judge, image.file);
-  const refusal = typeof verdict === "string" ? { ...HOSTILE, answer: verdict } : refusalOf(verdict, image.hasBacking);
+  const refusal = typeof verdict === "string" ? { ...HOSTILE, answer: verdict } : refusalOf(verdict, image);
   if (refusal === null) return;
   const tried = `${image.position()}: cannot use the qcow2 image ${quoteValue(image.name)}`;
   throw new SpecError({ ...refusal, tried, subject: image.file.facts.path });
@@ -56,7 +64,8 @@ const HOSTILE = { code: "image-hostile", remedy: "Do not use it; keep it to repo
 const NAMES_FILES = "image-names-files";
 
 /** Null for an image that the VM file describes rightly. */
-function refusalOf(verdict: ImageVerdict, hasBacking: boolean): { code: string; answer: string; remedy: string } | null {
+function refusalOf(verdict: ImageVerdict, named: NamedFiles): { code: string; answer: string; remedy: string } | null {
+  const { hasBacking, hasData } = named;
   if (!verdict.sound) {
     const answer = `${verdict.fault} (${verdict.value} at offset ${verdict.offset})`;
     return {
@@ -72,9 +81,13 @@ function refusalOf(verdict: ImageVerdict, hasBacking: boolean): { code: string; 
       remedy: "Name a decrypted copy.",
     };
   }
-  if (verdict.namesDataFile) {
-    const remedy = "Take the data in: qemu-img convert -O qcow2 makes such a copy.";
-    return { code: NAMES_FILES, answer: "it keeps its data in another file", remedy };
+  if (verdict.namesDataFile && !hasData) {
+    const remedy = 'Name that beside "file": dataFile: PATH. Or take the data in: qemu-img convert -O qcow2 makes such a copy.';
+    return { code: NAMES_FILES, answer: "it keeps its data in another file, and the VM file names none", remedy };
+  }
+  if (!verdict.namesDataFile && hasData) {
+    const answer = "it keeps its data in itself, and the VM file names a data file";
+    return { code: NAMES_FILES, answer, remedy: 'Remove the key "dataFile".' };
   }
   if (verdict.backingName !== null && !hasBacking) {
     const answer = `it takes data from a backing file, ${quoteValue(verdict.backingName)}, and the VM file names none`;
@@ -90,10 +103,15 @@ function refusalOf(verdict: ImageVerdict, hasBacking: boolean): { code: string; 
   return null;
 }
 
-interface JudgedImage {
+/** What the VM file names beside an image. */
+interface NamedFiles {
+  readonly hasBacking: boolean;
+  readonly hasData: boolean;
+}
+
+interface JudgedImage extends NamedFiles {
   readonly file: OpenedFile;
   readonly name: string;
-  readonly hasBacking: boolean;
   readonly position: () => string;
 }
 
@@ -107,8 +125,9 @@ function findImage({ request, images }: JudgeInputs, judge: ProcessPlan): Judged
   const disk = devices[index]?.disk;
   if (file === undefined || disk === undefined || disk === null) throw new Error(`no image was opened for ${judge.id}`);
   const key = ["devices", index, "disk", ...Array<string>(layer).fill("backing"), "file"];
-  const name = [disk, ...disk.backing][layer]?.file ?? "";
-  return { file, name, hasBacking: layer < disk.backing.length, position: () => text.locate(key) };
+  const { file: name = "", dataFile } = [disk, ...disk.backing][layer] ?? {};
+  const named = { hasBacking: layer < disk.backing.length, hasData: dataFile !== undefined };
+  return { file, name, ...named, position: () => text.locate(key) };
 }
 
 /** Why there is no verdict, in words, when the judge died, fell silent or said something else: its image made it do so. */
@@ -130,6 +149,8 @@ async function askJudge(inputs: Sitting, plan: ProcessPlan, image: OpenedFile): 
   } finally {
     fds.close();
     confined?.kill();
+    // The next judge of this image, another day, makes its own.
+    if (plan.cgroup !== null) await removeCgroup(plan.cgroup.path);
   }
 }
 

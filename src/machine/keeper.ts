@@ -6,6 +6,7 @@ import { addon, answerOf } from "../kernel/index.js";
 import { identifyProcess, type ProcessIdentity } from "../state/index.js";
 import type { ProcessFds } from "./channels.js";
 import { inDirectory } from "./run_socket.js";
+import { fdsOfLines, type SerialFiles } from "./serial_line.js";
 
 /** From dist/src/machine/ to where node-gyp builds. */
 const PROGRAM = fileURLToPath(new URL("../../../native/build/Release/bulkhead-keeper", import.meta.url));
@@ -15,16 +16,21 @@ const ANSWER_DEADLINE_MS = 5000;
 /** What the keeper sends after its last fd, and as its only answer to `stand`: native/keeper/keeper.cc. */
 const END = "end";
 
-/** A launcher's end of a stream, under a name. `drained`: read to nowhere while nobody supervises, so that its writer never waits. */
+/**
+ * What a launcher has open, under a name. `drained`: a stream that is read to nowhere while nobody supervises, so that its writer never
+ * waits. `file`: what a console is written to, which is held and left alone.
+ */
 export interface KeptFd {
   readonly name: string;
-  readonly drained: boolean;
+  readonly kind: "stream" | "drained" | "file";
   readonly fd: number;
 }
 
+const KIND_LETTERS = { stream: "k", drained: "d", file: "f" } as const;
+
 /** The keeper's word for what it holds; the first letter tells it what to do with it. */
-function labelOf({ name, drained }: Pick<KeptFd, "name" | "drained">): string {
-  return `${drained ? "d" : "k"}/${name}`;
+function labelOf({ name, kind }: Pick<KeptFd, "name" | "kind">): string {
+  return `${KIND_LETTERS[kind]}/${name}`;
 }
 
 /**
@@ -90,13 +96,18 @@ export class Keeper {
       const { data, fd } = this.#receive();
       if (data === END) return taken;
       if (fd < 0) throw keeperGone(this.#vm, "it ended while it was asked");
-      taken.set(data.slice(labelOf({ name: "", drained: true }).length), fd);
+      taken.set(data.slice(labelOf({ name: "", kind: "stream" }).length), fd);
     }
   }
 
   /** Gives it one more. */
   hold(kept: KeptFd): void {
     this.#send(`hold ${labelOf(kept)}`, kept.fd);
+  }
+
+  /** Has it let go of a file. */
+  drop(name: string): void {
+    this.#send(`drop ${labelOf({ name, kind: "file" })}`, -1);
   }
 
   close(): void {
@@ -137,10 +148,18 @@ function keeperGone(vm: string, answer: string, cause?: unknown): MachineError {
 }
 
 /** What a keeper shall hold of a VM's processes, by the fds made for them. */
-export function keptFds(manifests: ReadonlyMap<string, ProcessFds>): KeptFd[] {
-  return [...manifests].flatMap(([id, { monitor, log, serial }]) => [
-    { name: `${id}/monitor`, drained: false, fd: monitor },
-    { name: `${id}/log`, drained: true, fd: log },
-    ...(serial === null ? [] : [{ name: `${id}/serial`, drained: true, fd: serial }]),
+export function keptFds(manifests: ReadonlyMap<string, Omit<ProcessFds, "held">>): KeptFd[] {
+  return [...manifests].flatMap(([id, { monitor, log, serial }]): KeptFd[] => [
+    { name: `${id}/monitor`, kind: "stream", fd: monitor },
+    { name: `${id}/log`, kind: "drained", fd: log },
+    ...(serial === null ? [] : [{ name: `${id}/serial`, kind: "drained", fd: serial } as const]),
   ]);
+}
+
+/** The name of the socket on which the kernel's audit records wait for whoever supervises next. */
+export const KEPT_AUDIT = "launcher/audit";
+
+/** The files of its consoles. */
+export function keptLines(files: SerialFiles): KeptFd[] {
+  return [...fdsOfLines(files)].map(([name, fd]) => ({ name, kind: "file", fd }));
 }

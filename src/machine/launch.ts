@@ -1,7 +1,7 @@
 import { MachineError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import type { ProcessPlan } from "../plan/index.js";
-import { openSession, prepareRoot, type Session, verifyMachine } from "../sandbox/index.js";
+import { openSession, prepareRoot, type Session, verifySettledMachine } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
@@ -14,7 +14,7 @@ import { type DeathContext, orEarlyDeath } from "./early_death.js";
 import { keepEvidence } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { describeReading, type Inspection } from "./inspect.js";
-import { Keeper, keptFds } from "./keeper.js";
+import { KEPT_AUDIT, Keeper, type KeptFd, keptFds, keptLines } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
 import type { LaunchRequest, LaunchStep } from "./launch_request.js";
 import type { MachineProcess } from "./machine_process.js";
@@ -33,12 +33,15 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   const { directories, spec } = request;
   request.onStep?.("claim");
   // First what dead VMs left, this name's included: its cgroup would be in the way. What others left is not.
-  const { failed } = await collectGarbage(directories, spec.name);
-  const own = failed.find(({ vm }) => vm === spec.name);
+  const own = (await collectGarbage(directories, spec.name)).failed.find(({ vm }) => vm === spec.name);
   if (own !== undefined) throw own.error;
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
   const prepare = (wanted: PlanRequest): Promise<PreparedPlan> =>
-    preparePlan(wanted, { onReserved: (uids) => run.update({ uids }), claimsFiles: true });
+    preparePlan(wanted, {
+      onReserved: (uids) => run.update({ uids }),
+      claimsFiles: true,
+      claimGroup: (plan) => claimCgroup(run, plan),
+    });
   try {
     request.onStep?.("plan");
     const prepared = await orTryModel(prepare, request, (trial) => new Launch(request, run, trial).tryFirstDevice());
@@ -133,8 +136,7 @@ class Launch {
   }
 
   async #prepare(): Promise<void> {
-    const { plan, inventories } = this.#prepared;
-    const { directories } = this.#request;
+    const [{ plan, inventories }, { directories, spec }] = [this.#prepared, this.#request];
     logEvent(directories, { event: "launch", vm: plan.vm, accel: plan.machine.accel });
     this.#step("build-roots");
     for (const inventory of inventories.values()) await prepareRoot(directories.cache, inventory);
@@ -142,7 +144,7 @@ class Launch {
     if (plan.cgroup !== null) claimCgroup(this.#run, plan.cgroup);
     this.#step("open-channels");
     for (const process of plan.processes) this.#manifests.set(process.id, this.#fds.make(process));
-    keepEvidence(this.#run, { plan, spec: this.#request.spec, manifests: this.#manifests, inventories });
+    keepEvidence(this.#run, { plan, spec, manifests: this.#manifests, inventories });
   }
 
   /** Side by side. */
@@ -180,7 +182,10 @@ class Launch {
 
   #keep(): Keeper {
     const { vm } = this.#run.record;
-    const keeper = Keeper.start(vm, { directory: this.#run.directory }, keptFds(this.#manifests));
+    const { auditFd } = this.#kernelLog;
+    const audit: KeptFd[] = auditFd === null ? [] : [{ name: KEPT_AUDIT, kind: "file", fd: auditFd }];
+    const kept = [...keptFds(this.#manifests), ...keptLines(this.#prepared.files), ...audit];
+    const keeper = Keeper.start(vm, { directory: this.#run.directory }, kept);
     this.#run.update({ keeper: keeper.identity });
     return keeper;
   }
@@ -196,7 +201,7 @@ class Launch {
     }));
     // The VMM answers while the kernel is read.
     const deviceTree = verifyDeviceTree(this.#processOf(VMM_ID).monitor, plan.vm, plan.machine.hotPlugSlots);
-    const [reading] = await Promise.all([Promise.resolve().then(() => verifyMachine(plan, started)), deviceTree]);
+    const [reading] = await Promise.all([verifySettledMachine(plan, started), deviceTree]);
     return { schemaVersion: 1, vm: plan.vm, state: "starting", launcher: null, ...describeReading(reading, started) };
   }
 
@@ -233,8 +238,7 @@ class Launch {
 
   #processOf(id: string): MachineProcess {
     const process = this.#processes.get(id);
-    if (process === undefined)
-      throw new MachineError({ code: "process-missing", tried: `Cannot find process "${id}"`, subject: id });
+    if (process === undefined) throw new Error(`no process ${id} was started`);
     return process;
   }
 

@@ -1,5 +1,4 @@
 import { closeSync } from "node:fs";
-import { SpecError } from "../errors/index.js";
 import { type ProgramInventory, probeHost } from "../host/index.js";
 import {
   type AddedDevicePlan,
@@ -16,8 +15,9 @@ import type { OpenedFile } from "./image.js";
 import { judgeImages } from "./judge_images.js";
 import { resolveRoles } from "./prepare_plan.js";
 import { type ResolvedRole, readPolicyFolder } from "./resolved_role.js";
+import type { SerialFiles } from "./serial_line.js";
 import type { PlanningContext } from "./supervision.js";
-import { openImagesOf } from "./tenant_files.js";
+import { openImagesOf, openLineOf } from "./tenant_files.js";
 
 /** Everything that adding a device needs before anything of it is made. The images are the caller's to close. */
 export interface PreparedDevice extends AddedDevicePlan {
@@ -25,6 +25,8 @@ export interface PreparedDevice extends AddedDevicePlan {
   readonly filter: Buffer;
   readonly inventory: ProgramInventory;
   readonly images: ReadonlyMap<string, OpenedFile>;
+  /** What its serial port leads to, the caller's to close; empty for any other device. */
+  readonly lines: SerialFiles;
 }
 
 /** The VM that a device is added to. */
@@ -48,7 +50,6 @@ export async function prepareDevice(vm: RunningVm, added: AddedDevice): Promise<
   const { planning, running } = vm;
   const { device } = added;
   const spec = addDeviceToSpec(specOf(vm.spec), added);
-  if (device.serial !== null) throw lineRefused(added);
   const { hostConfig, directories } = planning;
   checkAgainstHost(spec, hostConfig);
   const roles = await resolveRoles({ ...planning, spec }, readPolicyFolder(planning.policyFolder));
@@ -64,7 +65,9 @@ export async function prepareDevice(vm: RunningVm, added: AddedDevice): Promise<
     if (judge !== undefined) await judgeImages({ request: { ...planning, spec }, plan, role: judge, images });
     const role = roles.get(device.role);
     if (role === undefined) throw new Error(`role ${device.role} was not resolved`);
-    return { ...planned, spec, filter: role.filter, inventory: role.inputs.inventory, images };
+    // Last, as at launch: a log that is absent is made, and what was refused before has made none.
+    const lines = openLineOf(device.id, { spec, hostConfig, claimIn: directories });
+    return { ...planned, spec, filter: role.filter, inventory: role.inputs.inventory, images, lines };
   } catch (error) {
     for (const { fd } of images.values()) closeSync(fd);
     throw error;
@@ -83,14 +86,4 @@ function inputsOf(planning: PlanningContext, spec: VmSpec, roles: ReadonlyMap<st
     bootFiles: null,
     rootsDirectory: rootsDirectory(planning.directories.cache),
   };
-}
-
-function lineRefused({ device, source }: AddedDevice): SpecError {
-  return new SpecError({
-    code: "line-at-launch-only",
-    tried: `${source.locate(["serial"])}: cannot add device "${device.id}"`,
-    subject: device.id,
-    answer: "the far end of a serial port is opened when the VM is launched",
-    remedy: "Give it to the VM file.",
-  });
 }

@@ -1,6 +1,6 @@
 import { PolicyError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
-import { type Identity, IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan, planLaunch } from "../plan/index.js";
+import { type Identity, IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan, planLaunch, type VmCgroupPlan } from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
 import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
 import { type Directories, drawUid, readUidUse, reserveUid } from "../state/index.js";
@@ -38,6 +38,11 @@ export interface PrepareOptions {
   readonly onReserved: OnReserved | null;
   /** For a launch: nobody else may write what this VM uses. */
   readonly claimsFiles: boolean;
+  /**
+   * Makes the VM's group, in which its images are judged; null: it is not this caller's to make, and judges run in no group of
+   * their own.
+   */
+  readonly claimGroup: ((plan: VmCgroupPlan) => void) | null;
 }
 
 /**
@@ -67,7 +72,11 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
       rootsDirectory: rootsDirectory(directories.cache),
     });
     const judge = roles.get(IMAGE_JUDGE_ROLE);
-    if (judge !== undefined) await judgeImages({ request, plan, role: judge, images: files.images });
+    if (judge !== undefined) {
+      if (plan.cgroup !== null) options.claimGroup?.(plan.cgroup);
+      const judges = options.claimGroup === null ? plan.judges.map((one) => ({ ...one, cgroup: null })) : plan.judges;
+      await judgeImages({ request, plan: { ...plan, judges }, role: judge, images: files.images });
+    }
     return {
       plan,
       facts,
@@ -84,7 +93,7 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
 
 /** A plan to look at: its uids are drawn as a launch's would be, and stay free; its files are closed. */
 export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
-  const prepared = await preparePlan(request, { onReserved: null, claimsFiles: false });
+  const prepared = await preparePlan(request, { onReserved: null, claimsFiles: false, claimGroup: null });
   closeTenantFiles(prepared.files);
   return prepared.plan;
 }

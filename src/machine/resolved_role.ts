@@ -1,10 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { takeStaticInventory } from "../host/index.js";
 import { findLibseccomp, IMAGE_JUDGE_PROGRAM } from "../kernel/index.js";
 import { type FilterFacts, IMAGE_JUDGE_ROLE, type RoleInputs } from "../plan/index.js";
 import type { ResolvedPolicy } from "../policy/index.js";
 import { ContentCache } from "../state/index.js";
-import { knownInventory } from "./inventory_cache.js";
+import { knownInventory, recordedStaticInventory } from "./inventory_cache.js";
 import type { PlanRequest } from "./prepare_plan.js";
 
 /** A role as a launch needs it: what the plan is computed from, and the filter that will be loaded. */
@@ -18,7 +17,7 @@ export interface ResolvedRole {
 export async function resolveImageJudge(request: PlanRequest, folder: PolicyFolder): Promise<ResolvedRole> {
   const { policy, filter } = await compileRole(request, IMAGE_JUDGE_ROLE, folder);
   const program = { source: IMAGE_JUDGE_PROGRAM, target: "/bin/image-judge", version: "image judge of Bulkhead" };
-  const inventory = takeStaticInventory(program);
+  const inventory = recordedStaticInventory(request.directories.cache, program);
   return { inputs: { policy, inventory, filter }, filter: Buffer.from(filter.base64, "base64") };
 }
 

@@ -1,13 +1,16 @@
 import { Socket } from "node:net";
-import { type SerialLineSpec, VMM_ID, type VmSpec } from "../spec/index.js";
+import { type SerialLineSpec, VMM_ID } from "../spec/index.js";
 import type { Feed } from "./feed.js";
 import type { FileRequest, OpenedFile } from "./image.js";
 import { type ConsoleSink, connectSerial, type StreamSink } from "./serial_console.js";
 
+/** Open for as long as the line is. */
+type LineFile = Pick<OpenedFile, "fd">;
+
 /** The far end of a serial port that a device process emulates, open. */
 export type SerialLine =
-  | { readonly kind: "file"; readonly log: OpenedFile }
-  | { readonly kind: "pipe"; readonly input: OpenedFile; readonly output: OpenedFile };
+  | { readonly kind: "file"; readonly log: LineFile }
+  | { readonly kind: "pipe"; readonly input: LineFile; readonly output: LineFile };
 
 export interface LineEnd {
   readonly end: "log" | "in" | "out";
@@ -24,7 +27,7 @@ export function endsOfLine(spec: SerialLineSpec): readonly LineEnd[] {
 }
 
 /** The line that its open ends make; null while one is missing. */
-export function joinLine(fileOf: (end: LineEnd["end"]) => OpenedFile | undefined): SerialLine | null {
+export function joinLine(fileOf: (end: LineEnd["end"]) => LineFile | undefined): SerialLine | null {
   const [log, input, output] = [fileOf("log"), fileOf("in"), fileOf("out")];
   if (log !== undefined) return { kind: "file", log };
   return input === undefined || output === undefined ? null : { kind: "pipe", input, output };
@@ -32,34 +35,47 @@ export function joinLine(fileOf: (end: LineEnd["end"]) => OpenedFile | undefined
 
 /** What the VM file says that serial consoles and lines lead to, open. */
 export interface SerialFiles {
-  readonly serialLog: OpenedFile | null;
+  readonly serialLog: LineFile | null;
   /** By device id, of those that are serial ports. */
   readonly serialLines: ReadonlyMap<string, SerialLine>;
 }
 
-/** Opens all that serial consoles and lines lead to. */
-export function openSerialFiles(
-  spec: Pick<VmSpec, "console" | "devices">,
-  open: (path: string, access: FileRequest["access"]) => OpenedFile,
-): SerialFiles {
-  const { serial } = spec.console;
-  const serialLog = serial.kind === "file" ? open(serial.file, "append") : null;
-  const serialLines = new Map<string, SerialLine>();
-  for (const { id, serial: line } of spec.devices) {
-    if (line === null) continue;
-    const ends = new Map(endsOfLine(line).map(({ end, path, access }) => [end, open(path, access)]));
-    const joined = joinLine((end) => ends.get(end));
-    if (joined !== null) serialLines.set(id, joined);
-  }
-  return { serialLog, serialLines };
-}
-
-export function filesOfLine(line: SerialLine): readonly OpenedFile[] {
+export function filesOfLine(line: SerialLine): readonly LineFile[] {
   return line.kind === "file" ? [line.log] : [line.input, line.output];
 }
 
-export function serialFilesOf({ serialLog, serialLines }: SerialFiles): OpenedFile[] {
-  return [...(serialLog === null ? [] : [serialLog]), ...[...serialLines.values()].flatMap(filesOfLine)];
+/** By names that say whose line it is and which end: `vmm/line-log`, `com0/line-in`. */
+export function fdsOfLines({ serialLog, serialLines }: SerialFiles): Map<string, number> {
+  const fds = new Map<string, number>();
+  if (serialLog !== null) fds.set(nameOfLine(VMM_ID, "log"), serialLog.fd);
+  for (const [id, line] of serialLines) {
+    if (line.kind === "file") fds.set(nameOfLine(id, "log"), line.log.fd);
+    else fds.set(nameOfLine(id, "in"), line.input.fd).set(nameOfLine(id, "out"), line.output.fd);
+  }
+  return fds;
+}
+
+/** Takes the lines of these processes out of open files by their names. */
+export function takeLines(fds: Map<string, number>, ids: readonly string[]): SerialFiles {
+  const fileOf = (id: string, end: LineEnd["end"]): LineFile | undefined => {
+    const fd = fds.get(nameOfLine(id, end));
+    fds.delete(nameOfLine(id, end));
+    return fd === undefined ? undefined : { fd };
+  };
+  const serialLines = ids.flatMap((id) => {
+    const line = id === VMM_ID ? null : joinLine((end) => fileOf(id, end));
+    return line === null ? [] : [[id, line] as const];
+  });
+  return { serialLog: fileOf(VMM_ID, "log") ?? null, serialLines: new Map(serialLines) };
+}
+
+/** Names of all ends that a line of this process can have. */
+export function namesOfLine(id: string): string[] {
+  return (["log", "in", "out"] as const).map((end) => nameOfLine(id, end));
+}
+
+function nameOfLine(id: string, end: LineEnd["end"]): string {
+  return `${id}/line-${end}`;
 }
 
 /**
@@ -71,7 +87,7 @@ export function connectSerialEnd(
   end: { readonly id: string; readonly fd: number },
   { serialLog, serialLines }: SerialFiles,
   onward: { readonly stdio: StreamSink | null; readonly feed: Feed },
-): readonly OpenedFile[] {
+): readonly LineFile[] {
   const line = serialLines.get(end.id);
   if (line !== undefined) {
     connectLine(end.fd, line);

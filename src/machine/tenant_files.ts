@@ -1,23 +1,21 @@
 import { closeSync } from "node:fs";
 import { resolve } from "node:path";
 import { SpecError } from "../errors/index.js";
-import { imageKey, imageLayers } from "../plan/index.js";
+import { imageFiles } from "../plan/index.js";
 import type { BootFile } from "../sandbox/index.js";
 import type { HostConfig, VmSpec } from "../spec/index.js";
 import type { Directories } from "../state/index.js";
-import { type FileRequest, imageRootsOf, type OpenedFile, openTenantFile } from "./image.js";
+import { INITRD, KERNEL, LOG, lineKey, type Naming, nameBootFiles, nameImages, nameSerialFiles } from "./file_naming.js";
+import { imageRootsOf, type OpenedFile, openTenantFile } from "./image.js";
 import { claimFile } from "./image_claim.js";
-import { endsOfLine, filesOfLine, joinLine, type SerialLine } from "./serial_line.js";
+import { filesOfLine, joinLine, type SerialFiles } from "./serial_line.js";
 
 /** Files of the tenant that are open from here on; closing them is the caller's. */
-export interface TenantFiles {
-  /** By imageKey(): each disk's own file and its backing files. */
+export interface TenantFiles extends SerialFiles {
+  /** By ImageFile.key: each disk's own file, its backing files, and the data files of these. */
   readonly images: ReadonlyMap<string, OpenedFile>;
   readonly kernel: OpenedFile | null;
   readonly initrd: OpenedFile | null;
-  readonly serialLog: OpenedFile | null;
-  /** By device id, of those that are serial ports. */
-  readonly serialLines: ReadonlyMap<string, SerialLine>;
 }
 
 /** Closes all but those fds that another has taken over. */
@@ -41,13 +39,6 @@ export interface TenantFilesRequest {
   readonly hostConfig: HostConfig;
   /** Where other VMs of this host are on record; null: only looks, so that a VM that runs can be planned beside itself. */
   readonly claimIn: Directories | null;
-}
-
-/** One place of a VM file that names a file. */
-interface Naming {
-  readonly key: string;
-  readonly label: string;
-  readonly request: FileRequest;
 }
 
 /** What one file is to this VM. */
@@ -90,9 +81,7 @@ export function openTenantFiles(request: TenantFilesRequest): TenantFiles {
  * theirs. By imageKey(). Throws as openTenantFiles(); then none stays open.
  */
 export function openImagesOf(device: string, { spec, hostConfig, claimIn }: TenantFilesRequest): Map<string, OpenedFile> {
-  const keys = spec.devices
-    .filter(({ id }) => id === device)
-    .flatMap((own) => imageLayers(own).map((_, layer) => imageKey(device, layer)));
+  const keys = spec.devices.filter(({ id }) => id === device).flatMap((own) => imageFiles(own).map(({ key }) => key));
   const images = new Map<string, Use>();
   try {
     for (const naming of nameImages(spec).filter(({ key }) => keys.includes(key))) {
@@ -110,24 +99,34 @@ export function openImagesOf(device: string, { spec, hostConfig, claimIn }: Tena
 
 /** The VM's files with its serial logs, made now where they were absent. Throws as openTenantFiles(); none of its own stays open. */
 export function makeSerialLogs(request: TenantFilesRequest, files: TenantFiles): TenantFiles {
-  const { spec, hostConfig, claimIn } = request;
+  const { spec, claimIn } = request;
   if (claimIn === null) return files;
-  const made = new Map<string, OpenedFile>();
   const absent = nameSerialFiles(spec).filter(({ key, device }) =>
     key === LOG ? files.serialLog === null : !files.serialLines.has(device),
   );
+  const { serialLog, serialLines } = sortFiles(spec, openClaimed(absent, request));
+  return { ...files, serialLog: files.serialLog ?? serialLog, serialLines: new Map([...files.serialLines, ...serialLines]) };
+}
+
+/** Opens and claims what the serial port of a device leads to that is to be added; a log that is absent is made. Throws as above. */
+export function openLineOf(device: string, request: TenantFilesRequest): SerialFiles {
+  const named = nameSerialFiles(request.spec).filter((naming) => naming.device === device);
+  return sortFiles(request.spec, openClaimed(named, request));
+}
+
+function openClaimed(named: readonly Naming[], { spec, hostConfig, claimIn }: TenantFilesRequest): Map<string, OpenedFile> {
+  const opened = new Map<string, OpenedFile>();
   try {
-    for (const { key, request: wanted } of absent) {
-      const log = openTenantFile(wanted, spec.source.directory, imageRootsOf(spec, hostConfig));
-      made.set(key, log);
-      made.set(key, claimFile(wanted, log, claimIn));
+    for (const { key, request } of named) {
+      const file = openTenantFile(request, spec.source.directory, imageRootsOf(spec, hostConfig));
+      opened.set(key, file);
+      if (claimIn !== null) opened.set(key, claimFile(request, file, claimIn));
     }
+    return opened;
   } catch (error) {
-    for (const log of made.values()) closeSync(log.fd);
+    for (const { fd } of opened.values()) closeSync(fd);
     throw error;
   }
-  const { serialLog, serialLines } = sortFiles(spec, made);
-  return { ...files, serialLog: files.serialLog ?? serialLog, serialLines: new Map([...files.serialLines, ...serialLines]) };
 }
 
 /** Leaves a log out that is not there. */
@@ -138,54 +137,6 @@ function openIfPresent(naming: Naming, open: (naming: Naming) => void): void {
     const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
     if (naming.request.access !== "append" || code !== "ENOENT") throw error;
   }
-}
-
-/** What is no image; image keys hold no colon. */
-const KERNEL = "boot:kernel";
-const INITRD = "boot:initrd";
-const LOG = "console:serial";
-
-function nameImages(spec: VmSpec): Naming[] {
-  return spec.devices.flatMap((device, index) =>
-    imageLayers(device).map(({ file: path }, layer): Naming => {
-      const at = ["devices", index, "disk", ...Array<string>(layer).fill("backing"), "file"];
-      const access = layer === 0 && device.disk?.readOnly === false ? "rw" : "r";
-      const label = layer === 0 ? `"${device.id}"` : `"${device.id}" (backing file ${layer})`;
-      return { key: imageKey(device.id, layer), label, request: { path, access, position: () => spec.source.locate(at) } };
-    }),
-  );
-}
-
-function nameBootFiles(spec: VmSpec): Naming[] {
-  if (spec.boot?.kind !== "kernel") return [];
-  const { file, initrd } = spec.boot;
-  const wanted = (path: string, key: string): FileRequest => {
-    return { path, access: "r", position: () => spec.source.locate(["boot", "kernel", key]) };
-  };
-  const kernel = { key: KERNEL, label: "the kernel", request: wanted(file, "file") };
-  if (initrd === null) return [kernel];
-  return [kernel, { key: INITRD, label: "the initial RAM disk", request: wanted(initrd, "initrd") }];
-}
-
-/** The console's log first, then the ends of the lines of serial ports. */
-function nameSerialFiles({ console, devices, source }: VmSpec): (Naming & { readonly device: string })[] {
-  const at = (place: readonly (string | number)[]) => ({ position: () => source.locate(place) });
-  const { serial } = console;
-  const wanted = serial.kind === "file" ? [{ path: serial.file, access: "append", ...at(["console", "serial", "file"]) }] : [];
-  const logs = wanted.map((request) => ({ key: LOG, device: "", label: "the serial console", request: request as FileRequest }));
-  const lines = devices.flatMap((device, index) =>
-    (device.serial === null ? [] : endsOfLine(device.serial)).map(({ end, path, access, key }) => ({
-      key: lineKey(device.id, end),
-      device: device.id,
-      label: `"${device.id}"`,
-      request: { path, access, ...at(["devices", index, "serial", key]) },
-    })),
-  );
-  return [...logs, ...lines];
-}
-
-function lineKey(device: string, end: string): string {
-  return `${device}:${end}`;
 }
 
 function sortFiles({ devices }: VmSpec, files: ReadonlyMap<string, OpenedFile>): TenantFiles {
@@ -202,18 +153,28 @@ function sortFiles({ devices }: VmSpec, files: ReadonlyMap<string, OpenedFile>):
   };
 }
 
+/**
+ * Largest kernel and initrd together, in bytes: ten times what distributions ship. The launcher copies both into memory that no
+ * limit of the VM counts, and a file with holes costs a tenant nothing.
+ */
+const BOOT_FILES_MAX_BYTES = 512 * 1024 * 1024;
+
 /** The VMM reads copies of both in host memory, which must not outgrow what the tenant was given. */
 function refuseLargeBoot(spec: VmSpec, files: readonly (OpenedFile | undefined)[]): void {
   const sizes = files.flatMap((file) => (file === undefined ? [] : [file.sizeBytes]));
   const sumBytes = sizes.reduce((sum, sizeBytes) => sum + sizeBytes, 0);
   const { memoryBytes } = spec.machine;
-  if (sumBytes <= memoryBytes || spec.boot?.kind !== "kernel") return;
+  if (spec.boot?.kind !== "kernel" || sumBytes <= Math.min(memoryBytes, BOOT_FILES_MAX_BYTES)) return;
+  const bound =
+    sumBytes > memoryBytes
+      ? `the guest has ${memoryBytes} bytes of memory`
+      : `${BOOT_FILES_MAX_BYTES} are the most that a launch copies for its VMM`;
   throw new SpecError({
     code: "boot-too-large",
     tried: `${spec.source.locate(["boot", "kernel", "file"])}: cannot boot ${JSON.stringify(spec.boot.file)}`,
     subject: spec.boot.file,
-    answer: `kernel and initrd have ${sizes.join(" + ")} bytes, the guest has ${memoryBytes} bytes of memory`,
-    remedy: "Give the machine more memory, or name smaller files.",
+    answer: `kernel and initrd have ${sizes.join(" + ")} bytes, ${bound}`,
+    remedy: "Name smaller files, or give the machine more memory where that is less.",
   });
 }
 

@@ -104,9 +104,9 @@ function kernelArguments(spec: VmSpec): string[] {
 const FIRST_PCI_SLOT = 1;
 const LAST_PCI_SLOT = 30;
 
-/** The bus of a hot-plug slot, numbered from 0. */
+/** The bus of a hot-plug slot, numbered from 0. No device id holds a dash, so none is called the same. */
 export function hotPlugBus(slot: number): string {
-  return `port${slot}`;
+  return `port-${slot}`;
 }
 
 /**

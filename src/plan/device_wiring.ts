@@ -1,3 +1,4 @@
+import type { KindOf } from "./image_nodes.js";
 import type { MonitorCommand } from "./launch_plan.js";
 import type { ImageFacts } from "./plan_inputs.js";
 
@@ -16,8 +17,8 @@ export interface BackendFacts {
   /** Fd number of the image, tap or serial line in the device process; null where there is none. */
   readonly fd: number | null;
   readonly imageKind: ImageFacts["kind"] | null;
-  /** What the backing files of the image turned out to be, nearest first. Default: there is none. */
-  readonly backingKinds?: readonly ImageFacts["kind"][];
+  /** What each file of the disk turned out to be. Default: all as the image. */
+  readonly kindOf?: KindOf;
   readonly vm: string;
   /** Where a key of the device stands in the VM file, for messages. */
   readonly locate: (key: string) => string;

@@ -44,8 +44,8 @@ export function wireDisk(device: DeviceSpec, disk: DiskSpec, backend: BackendFac
   if (disk.readOnly && wiring.writableOnly !== undefined) throw writableOnly(device, backend, wiring.writableOnly);
   const limited = planThrottle(device.id, device.limits);
   const drive = limited === null ? formatNodeName(device.id) : limited.node;
-  const kinds = [backend.imageKind ?? "file", ...(backend.backingKinds ?? [])];
-  const attach = [attachImage(device, kinds), ...(limited?.commands ?? [])];
+  const kindOf = backend.kindOf ?? (() => backend.imageKind ?? "file");
+  const attach = [attachImage(device, kindOf), ...(limited?.commands ?? [])];
   const controller = { driver: device.model, id: device.id };
   const { medium } = wiring;
   if (medium === null) return { options: [], devices: [{ ...controller, drive, serial: device.id }], attach };

@@ -1,5 +1,5 @@
 export { INITRD_PATH, KERNEL_PATH } from "./arguments.js";
-export { imageKey, imageLayers } from "./image_nodes.js";
+export { dataKey, imageFiles, imageKey, imageLayers } from "./image_nodes.js";
 export type {
   FdKind,
   FdPlan,

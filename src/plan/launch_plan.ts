@@ -93,6 +93,8 @@ export type FdSource =
   | { readonly from: "image"; readonly device: string; readonly path: string }
   /** Layer 1 is the backing file of the image, 2 the backing file of that. */
   | { readonly from: "backing"; readonly device: string; readonly layer: number; readonly path: string }
+  /** Where the image of that layer keeps the guest's data. */
+  | { readonly from: "data"; readonly device: string; readonly layer: number; readonly path: string }
   | { readonly from: "tap"; readonly name: string };
 
 export interface MonitorCommand {

@@ -1,6 +1,8 @@
+import type { ResolvedPolicy } from "../policy/index.js";
 import type { LayerStatuses } from "../spec/index.js";
 import { imageKey, imageLayers } from "./image_nodes.js";
-import type { FdPlan, FdSource, ProcessPlan } from "./launch_plan.js";
+import type { FdPlan, FdSource, ProcessCgroupPlan, ProcessPlan } from "./launch_plan.js";
+import { planProcessCgroup } from "./limits.js";
 import type { DevicePlanInputs, ImageFacts } from "./plan_inputs.js";
 import { planConfinement, roleOf } from "./process_confinement.js";
 
@@ -22,8 +24,9 @@ const CPU_SECONDS_MAX = 10;
 const ADDRESS_SPACE_BYTES = 16 * 1024 * 1024;
 
 /**
- * One judge for each qcow2 file of each disk. It has the uid of the device that the image is for, which does not live yet, and
- * no cgroup, for it lives some milliseconds: CPU time, memory, threads and files are bounded by rlimits.
+ * One judge for each qcow2 file of each disk. It has the uid of the device that the image is for, which does not live yet, and a
+ * group of its own among the VM's for the milliseconds that it lives. CPU time, memory, threads and files are bounded by rlimits
+ * too, which hold where no controller does.
  */
 export function planImageJudges(inputs: DevicePlanInputs, layers: LayerStatuses): ProcessPlan[] {
   return inputs.spec.devices.flatMap((device) =>
@@ -46,19 +49,27 @@ interface JudgedImage {
   readonly source: FdSource & { readonly device: string };
 }
 
+/** Without the guest's memory, which no judge maps. */
+function planJudgeCgroup(inputs: DevicePlanInputs, id: string, policy: ResolvedPolicy): ProcessCgroupPlan | null {
+  const group = planProcessCgroup(inputs, { id, policy, cpus: 1, io: null });
+  if (group === null || group.files["memory.max"] === undefined) return group;
+  return { ...group, files: { ...group.files, "memory.max": String(policy.limits.overheadBytes) } };
+}
+
 function planJudge(inputs: DevicePlanInputs, judged: JudgedImage, layers: LayerStatuses): ProcessPlan {
   const { key, image, source } = judged;
   const role = roleOf(inputs, IMAGE_JUDGE_ROLE);
   const confinement = planConfinement(inputs, { id: source.device, role, accel: "tcg", boot: null });
+  const id = `${key}-judge`;
   return {
-    id: `${key}-judge`,
+    id,
     role: IMAGE_JUDGE_ROLE,
     argv: [role.inventory.program],
     ...confinement,
     limits: { ...confinement.limits, as: ADDRESS_SPACE_BYTES, cpu: CPU_SECONDS_MAX, fsize: 0 },
     fds: [...JUDGE_STANDARD_FDS, { fd: JUDGE_FDS.image, kind: image.kind, purpose: `image ${key}`, access: "r", source }],
     monitor: [],
-    cgroup: null,
-    layers: { ...layers, cgroup: { status: "unavailable", why: "a judge lives some milliseconds and is bounded by rlimits" } },
+    cgroup: planJudgeCgroup(inputs, id, role.policy),
+    layers,
   };
 }

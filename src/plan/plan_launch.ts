@@ -3,7 +3,7 @@ import { type DeviceSpec, type LayerStatuses, requiredLayers, VMM_ID } from "../
 import { DEVICE_FDS, deviceArguments, requirePciSlots, VMM_FDS, vmmArguments } from "./arguments.js";
 import { orderForFirmware } from "./firmware_order.js";
 import { requireHostCapacity } from "./host_capacity.js";
-import { imageKey, imageLayers, planImageFds } from "./image_nodes.js";
+import { dataKey, imageKey, planImageFds } from "./image_nodes.js";
 import type { FdPlan, LaunchPlan, MachinePlan, ProcessPlan } from "./launch_plan.js";
 import { planLauncher } from "./launcher.js";
 import { judgeLayers, requireLayers } from "./layers.js";
@@ -75,12 +75,14 @@ function chooseAccel(inputs: PlanInputs): { accel: "kvm" | "tcg"; accelWhy: stri
 export function planDevice(inputs: DevicePlanInputs, device: DeviceSpec, layers: LayerStatuses): ProcessPlan {
   const role = roleOf(inputs, device.role);
   const backends = planBackends(inputs, device);
-  const [image, ...backing] = imageLayers(device).map((_, layer) => inputs.images.get(imageKey(device.id, layer)));
+  const image = inputs.images.get(imageKey(device.id, 0));
+  // What the guest reads and writes.
+  const data = inputs.images.get(dataKey(device.id, 0)) ?? image;
   const { name, source, devices } = inputs.spec;
   const wiring = wireDevice(device, {
     fd: backends[0]?.fd ?? null,
     imageKind: image?.kind ?? null,
-    backingKinds: backing.map((facts) => facts?.kind ?? "file"),
+    kindOf: (key) => inputs.images.get(key)?.kind ?? "file",
     vm: name,
     locate: (key) => source.locate(["devices", devices.indexOf(device), key]),
   });
@@ -100,7 +102,7 @@ export function planDevice(inputs: DevicePlanInputs, device: DeviceSpec, layers:
     monitor: [...wiring.attach, { execute: "x-exit-preconfig" }],
     ...(device.watchdog === null ? {} : { onWatchdog: device.watchdog.action }),
     ...(wiring.warning === undefined ? {} : { warning: wiring.warning }),
-    cgroup: planProcessCgroup(inputs, { id: device.id, policy: role.policy, cpus: 1, io: planIoLimit(device, image) }),
+    cgroup: planProcessCgroup(inputs, { id: device.id, policy: role.policy, cpus: 1, io: planIoLimit(device, data) }),
     layers,
   };
 }

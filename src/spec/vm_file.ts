@@ -3,7 +3,7 @@ import { checkFile, lazySource, type ResultStore, type TextOrigin } from "./file
 import { readFileText, readStandardInputText } from "./file_text.js";
 import { parseSize } from "./size.js";
 import { findBrokenVmRules } from "./vm_rules.js";
-import { type DeviceFile, type VmFile, vmSchema } from "./vm_schema.js";
+import { type BackingFile, type DeviceFile, type VmFile, vmSchema } from "./vm_schema.js";
 import type {
   BackingSpec,
   BootSpec,
@@ -82,10 +82,14 @@ export function toDeviceSpec(device: DeviceFile): DeviceSpec {
   };
 }
 
-function toDiskSpec({ backing, ...disk }: NonNullable<DeviceFile["disk"]>): DiskSpec {
+function toDiskSpec(disk: NonNullable<DeviceFile["disk"]>): DiskSpec {
   const chain: BackingSpec[] = [];
-  for (let layer = backing; layer !== undefined; layer = layer.backing) chain.push({ file: layer.file, format: layer.format });
-  return { ...disk, backing: chain };
+  for (let layer = disk.backing; layer !== undefined; layer = layer.backing) chain.push(toLayer(layer));
+  return { ...toLayer(disk), readOnly: disk.readOnly, backing: chain };
+}
+
+function toLayer({ file, format, dataFile }: BackingFile): BackingSpec {
+  return { file, format, ...(dataFile === undefined ? {} : { dataFile }) };
 }
 
 function toSerialLine({ file, pipe }: NonNullable<DeviceFile["serial"]>): SerialLineSpec {

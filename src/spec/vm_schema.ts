@@ -24,6 +24,7 @@ export type DeviceFile = VmFile["devices"][number];
 export interface BackingFile {
   readonly file: string;
   readonly format: "raw" | "qcow2";
+  readonly dataFile?: string | undefined;
   readonly backing?: BackingFile | undefined;
 }
 
@@ -88,6 +89,7 @@ function diskSchema(z: Zod) {
     file: path(z),
     format: z._default(choice(z, ["raw", "qcow2"]), "raw"),
     readOnly: z._default(z.boolean("true or false"), false),
+    dataFile: z.optional(path(z)),
     backing: z.optional(backingSchema(z)),
   });
 }
@@ -95,9 +97,12 @@ function diskSchema(z: Zod) {
 /** Without a default for `format`: a wrong one would show the guest other data, and it is never read from the image. */
 function backingSchema(z: Zod) {
   const schema: ZodMiniType<BackingFile> = z.lazy(() =>
-    mapping(z, { file: path(z), format: choice(z, ["raw", "qcow2"]), backing: z.optional(schema) }).check(
-      z.meta({ description: "a backing file, opened read-only" }),
-    ),
+    mapping(z, {
+      file: path(z),
+      format: choice(z, ["raw", "qcow2"]),
+      dataFile: z.optional(path(z)),
+      backing: z.optional(schema),
+    }).check(z.meta({ description: "a backing file, opened read-only" })),
   );
   return schema;
 }

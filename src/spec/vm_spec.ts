@@ -54,6 +54,8 @@ export interface DiskSpec {
   readonly file: string;
   readonly format: "raw" | "qcow2";
   readonly readOnly: boolean;
+  /** Where a qcow2 image keeps the guest's data when it holds none itself, raw; absent: in the image. */
+  readonly dataFile?: string;
   /** What a qcow2 image takes from where it holds nothing itself, nearest first; opened read-only. */
   readonly backing: readonly BackingSpec[];
 }
@@ -61,6 +63,8 @@ export interface DiskSpec {
 export interface BackingSpec {
   readonly file: string;
   readonly format: "raw" | "qcow2";
+  /** As in DiskSpec; opened read-only too. */
+  readonly dataFile?: string;
 }
 
 export type NetSpec =

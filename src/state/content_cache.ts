@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlink, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { deserialize, serialize } from "node:v8";
+import { isSystemError } from "../kernel/index.js";
 import { requireOwnDirectory } from "./directories.js";
 
-/** Entries kept before the cache starts anew; each is some KiB, and one is made per VM file and per change of policy. */
+/** Entries kept before the older half goes; each is some KiB, and one is made per VM file and per change of policy. */
 const ENTRIES_MAX = 4096;
 
 /** Bytes of SHA-256, which stand before the value. */
@@ -36,19 +37,32 @@ export class ContentCache {
     return digest(value).equals(entry.subarray(0, DIGEST_BYTES)) ? deserialize(value) : undefined;
   }
 
+  /** Keeps a result. One that cannot be kept, as on a full or read-only file system, is computed again by the next who asks. */
   put(kind: string, content: string, value: unknown): void {
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    requireOwnDirectory(this.#directory);
-    if (readdirSync(this.#directory).length >= ENTRIES_MAX) {
-      rmSync(this.#directory, { recursive: true });
-      mkdirSync(this.#directory, { mode: 0o700 });
-    }
     // Structured clone: unlike JSON it keeps bigint, and reading it back takes a third of the time.
     const bytes = serialize(value);
     const path = this.#path(kind, content);
     const aside = `${path}.${process.pid}`;
-    writeFileSync(aside, Buffer.concat([digest(bytes), bytes]), { mode: 0o600 });
-    renameSync(aside, path);
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      requireOwnDirectory(this.#directory);
+      this.#makeRoom();
+      writeFileSync(aside, Buffer.concat([digest(bytes), bytes]), { mode: 0o600 });
+      renameSync(aside, path);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      // What was written of it; the next sweep finds it where this fails too.
+      unlink(aside, () => {});
+    }
+  }
+
+  /** Of too many entries the older half goes. Another launcher may be doing the same. */
+  #makeRoom(): void {
+    const names = readdirSync(this.#directory);
+    if (names.length < ENTRIES_MAX) return;
+    const ageOf = (name: string): number => statSync(`${this.#directory}/${name}`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const byAge = names.map((name) => ({ name, mtimeMs: ageOf(name) })).sort((a, b) => a.mtimeMs - b.mtimeMs);
+    for (const { name } of byAge.slice(0, names.length / 2)) rmSync(`${this.#directory}/${name}`, { force: true });
   }
 
   #path(kind: string, content: string): string {

@@ -22,7 +22,7 @@ function fieldsOf(z: Zod): Readonly<Record<string, Readonly<Record<string, ZodMi
     pause: process,
     watchdog: { ...process, action: text },
     adopted: { differences: z.int().check(z.nonnegative()) },
-    "control-refused": { uid: z.int().check(z.nonnegative()) },
+    "control-refused": { uid: z.nullable(z.int().check(z.nonnegative())) },
     "device-added": process,
     "device-removed": process,
     stop: {},

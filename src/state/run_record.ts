@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { StateError } from "../errors/index.js";
+import { answerOf } from "../kernel/index.js";
 import { bootId } from "./boot_id.js";
 import type { ProcessIdentity } from "./process_identity.js";
 
@@ -99,10 +100,22 @@ function isIdentity(value: unknown): value is ProcessIdentity {
   return typeof identity?.pid === "number" && typeof identity.startTime === "string";
 }
 
+/** Whole or not at all, also for whoever reads meanwhile. Throws StateError "state-unwritable". */
 export function writeJson(path: string, value: unknown): void {
   const next = `${path}${NEXT_SUFFIX}`;
-  writeFileSync(next, `${JSON.stringify(value)}\n`, { mode: 0o600 });
-  renameSync(next, path);
+  try {
+    writeFileSync(next, `${JSON.stringify(value)}\n`, { mode: 0o600 });
+    renameSync(next, path);
+  } catch (cause) {
+    throw new StateError({
+      code: "state-unwritable",
+      tried: `Cannot write ${path}`,
+      subject: path,
+      answer: answerOf(cause),
+      remedy: "Make room on its file system, and make it writable.",
+      cause,
+    });
+  }
 }
 
 /** What a file is called until it is whole. */

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { HostFacts, ProgramInventory } from "../../src/host/index.js";
-import { type ImageFacts, imageKey, imageLayers, type PlanInputs, type RoleInputs } from "../../src/plan/index.js";
+import { type ImageFacts, imageFiles, type PlanInputs, type RoleInputs } from "../../src/plan/index.js";
 import type { ResolvedPolicy } from "../../src/policy/index.js";
 import type { SyscallRule } from "../../src/seccomp/index.js";
 import { builtInHostConfig, VMM_ID, type VmSpec } from "../../src/spec/index.js";
@@ -133,10 +133,10 @@ export function planInputs(spec: VmSpec, facts: Partial<HostFacts> = {}): PlanIn
 
 /** Names beneath /dev are block devices here; all others are regular files on the disk 8:0. */
 function imageOf(device: VmSpec["devices"][number], directory: string): [string, ImageFacts][] {
-  return imageLayers(device).map(({ file }, layer) => {
+  return imageFiles(device).map(({ key, file }) => {
     const path = resolve(directory, file);
     const isBlock = path.startsWith("/dev/");
-    return [imageKey(device.id, layer), { kind: isBlock ? "block" : "file", path, blockDevice: isBlock ? "253:7" : "8:0" }];
+    return [key, { kind: isBlock ? "block" : "file", path, blockDevice: isBlock ? "253:7" : "8:0" }];
   });
 }
 

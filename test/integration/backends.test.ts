@@ -6,13 +6,13 @@ import * as assert from "uvu/assert";
 import { checkWrittenSector } from "../../examples/demo/images.js";
 import { launch } from "../../src/index.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { linksOfFds } from "../support/proc_reading.js";
 import { buildRoot } from "../support/repository.js";
-import { runBulkhead, waitUntil } from "../support/run_command.js";
+import { runBulkhead, TEST_HOST_FILE, waitUntil } from "../support/run_command.js";
 
 const test = suite("backends: images and private roots", {
-  needs: ["root", "qemu", "qemu-img", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "qemu-img", "user-namespaces"],
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;
@@ -39,7 +39,7 @@ function convert(from: string, to: string, ...formats: [string, string]): void {
 
 test("qcow2: the guest reads and writes through the format layer of its device process", async () => {
   convert("disk1.img", "disk1.qcow2", "raw", "qcow2");
-  const text = demoVmText({ name: "test-qcow2", disks: "demo" }).replace(
+  const text = demoVmText({ name: vmName("test-qcow2"), disks: "demo" }).replace(
     "{file: disk1.img}",
     "{file: disk1.qcow2, format: qcow2}",
   );
@@ -53,7 +53,10 @@ test("qcow2: the guest reads and writes through the format layer of its device p
 test("a name with commas, quotes and spaces stays a name", async () => {
   const odd = `it's, "odd",file=x .img`;
   convert("disk1.img", odd, "raw", "raw");
-  const text = demoVmText({ name: "test-odd", disks: "demo" }).replace("{file: disk1.img}", `{file: ${JSON.stringify(odd)}}`);
+  const text = demoVmText({ name: vmName("test-odd"), disks: "demo" }).replace(
+    "{file: disk1.img}",
+    `{file: ${JSON.stringify(odd)}}`,
+  );
   await writeFile(join(fixture.directory, "odd.yaml"), text);
   const result = await runBulkhead(["run", "odd.yaml"], fixture);
   assert.is(result.exitCode, 0, result.stderr);
@@ -61,7 +64,7 @@ test("a name with commas, quotes and spaces stays a name", async () => {
 });
 
 test("one image for two writers is refused before anything starts", async () => {
-  const text = demoVmText({ name: "test-shared", disks: "blank" }).replace("disk1-blank.img", "disk0-blank.img");
+  const text = demoVmText({ name: vmName("test-shared"), disks: "blank" }).replace("disk1-blank.img", "disk0-blank.img");
   await writeFile(join(fixture.directory, "shared.yaml"), text);
   const result = await runBulkhead(["run", "shared.yaml"], fixture);
   assert.is(result.exitCode, 2);
@@ -69,14 +72,14 @@ test("one image for two writers is refused before anything starts", async () => 
 });
 
 test("one image for two VMs: the second is told who has it, before anything starts, and does the first no harm", async () => {
-  const first = await launch(await fixture.request(demoVmText({ name: "test-first", disks: "blank" })));
+  const first = await launch(await fixture.request(demoVmText({ name: vmName("test-first"), disks: "blank" })));
   try {
-    await writeFile(join(fixture.directory, "second.yaml"), demoVmText({ name: "test-second", disks: "blank" }));
+    await writeFile(join(fixture.directory, "second.yaml"), demoVmText({ name: vmName("test-second"), disks: "blank" }));
     const second = await runBulkhead(["run", "second.yaml"], fixture);
     assert.is(second.exitCode, 3, second.stderr);
     assert.match(
       second.stderr,
-      /second\.yaml:\d+:\d+: cannot write "disk0-blank\.img": VM "test-first" \(its disk0\) holds a lock on it/,
+      /second\.yaml:\d+:\d+: cannot write "disk0-blank\.img": VM "test-first-\w+" \(its disk0\) holds a lock on it/,
     );
     assert.is((await runBulkhead(["plan", "second.yaml"], fixture)).exitCode, 0, "to plan is to look only");
   } finally {
@@ -86,14 +89,14 @@ test("one image for two VMs: the second is told who has it, before anything star
 });
 
 test("a private root that was tampered with is built anew before it is used", async () => {
-  const request = await fixture.request(demoVmText({ name: "test-tamper", disks: "blank" }));
+  const request = await fixture.request(demoVmText({ name: vmName("test-tamper"), disks: "blank" }));
   const machine = await launch(request);
   machine.kill();
   await machine.ended;
   const root = machine.plan.processes[0]?.root.find((entry) => entry.target === "/")?.source ?? "";
   const program = join(root, "usr/bin/qemu-system-x86_64");
   chmodSync(program, 0o755);
-  const again = await launch(await fixture.request(demoVmText({ name: "test-tamper2", disks: "blank" })));
+  const again = await launch(await fixture.request(demoVmText({ name: vmName("test-tamper2"), disks: "blank" })));
   again.kill();
   await again.ended;
   assert.is(statSync(program).mode & 0o777, 0o111);
@@ -101,7 +104,7 @@ test("a private root that was tampered with is built anew before it is used", as
 
 test.run();
 
-const tap = suite("backends: taps", { needs: ["root", "qemu", "tun", "network-namespaces"], timeoutMs: 60_000 });
+const tap = suite("backends: taps", { needs: ["root", "qemu-tcg", "tun", "network-namespaces"], timeoutMs: 60_000 });
 const namespace = `bulkhead-test-${process.pid}`;
 
 function ip(...args: string[]): void {
@@ -140,8 +143,8 @@ function tapVm(name: string, device: string): string {
 }
 
 tap("a tap goes to the network card's process and to no other; a second VM is told that it is busy", async () => {
-  await writeFile(join(fixture.directory, "tap.yaml"), tapVm("test-tap", "tap0"));
-  const running = inNamespace("run", "tap.yaml");
+  await writeFile(join(fixture.directory, "tap.yaml"), tapVm(vmName("test-tap"), "tap0"));
+  const running = inNamespace("run", "--host-file", TEST_HOST_FILE, "tap.yaml");
   const finished = endOf(running);
   const list = async () => {
     const all = JSON.parse((await runBulkhead(["ps", "--json"], fixture)).stdout) as {
@@ -149,7 +152,7 @@ tap("a tap goes to the network card's process and to no other; a second VM is to
       state: string;
       processes: { id: string; pid: number }[];
     }[];
-    return all.find((entry) => entry.vm === "test-tap");
+    return all.find((entry) => entry.vm === vmName("test-tap"));
   };
   await waitUntil(async () => (await list())?.state === "running", "the VM running");
   const holders = (await list())?.processes.filter(({ pid }) => [...linksOfFds(pid).values()].includes("/dev/net/tun"));
@@ -158,27 +161,27 @@ tap("a tap goes to the network card's process and to no other; a second VM is to
     ["net0"],
   );
   // Without disks: those of the first VM are claimed as well, and would be told first.
-  const withoutDisks = tapVm("test-busy", "tap0").replace(/^.*role: disk.*\n/gm, "");
+  const withoutDisks = tapVm(vmName("test-busy"), "tap0").replace(/^.*role: disk.*\n/gm, "");
   await writeFile(join(fixture.directory, "busy.yaml"), withoutDisks);
-  const busy = await endOf(inNamespace("run", "busy.yaml"));
+  const busy = await endOf(inNamespace("run", "--host-file", TEST_HOST_FILE, "busy.yaml"));
   assert.is(busy.exitCode, 3, busy.stderr);
   assert.match(busy.stderr, /Cannot attach to tap "tap0": TUNSETIFF: EBUSY/);
-  await runBulkhead(["stop", "test-tap"], fixture);
+  await runBulkhead(["stop", vmName("test-tap")], fixture);
   assert.is((await finished).exitCode, 0);
   ip("-n", namespace, "link", "show", "tap0");
 });
 
 tap("an interface that is no tap is refused and told apart from one that is missing", async () => {
   ip("-n", namespace, "tuntap", "add", "taptun", "mode", "tun");
-  await writeFile(join(fixture.directory, "other.yaml"), tapVm("test-other", "taptun"));
-  const result = await endOf(inNamespace("run", "other.yaml"));
+  await writeFile(join(fixture.directory, "other.yaml"), tapVm(vmName("test-other"), "taptun"));
+  const result = await endOf(inNamespace("run", "--host-file", TEST_HOST_FILE, "other.yaml"));
   assert.is(result.exitCode, 3, result.stderr);
   assert.match(result.stderr, /Cannot attach to tap "taptun": TUNSETIFF: EINVAL. It is an interface of another kind/);
 });
 
 tap("a tap that does not exist is not made", async () => {
-  await writeFile(join(fixture.directory, "missing.yaml"), tapVm("test-missing", "tap9"));
-  const result = await endOf(inNamespace("run", "missing.yaml"));
+  await writeFile(join(fixture.directory, "missing.yaml"), tapVm(vmName("test-missing"), "tap9"));
+  const result = await endOf(inNamespace("run", "--host-file", TEST_HOST_FILE, "missing.yaml"));
   assert.is(result.exitCode, 3, result.stderr);
   assert.match(result.stderr, /Cannot attach to tap "tap9": SIOCGIFINDEX: ENODEV/);
   assert.is(spawnSync("ip", ["-n", namespace, "link", "show", "tap9"]).status, 1);

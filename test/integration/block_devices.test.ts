@@ -4,11 +4,11 @@ import { copyFile, open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import * as assert from "uvu/assert";
-import { checkWrittenSector } from "../../examples/demo/images.js";
+import { checkWrittenSector, MARKED_TEXTS } from "../../examples/demo/images.js";
 import { qemuRoot } from "../../src/compliance/lab/index.js";
 import { BulkheadError, launch } from "../../src/index.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture, usedName } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { repositoryRoot } from "../support/repository.js";
 import { runBulkhead, waitUntil } from "../support/run_command.js";
 
@@ -36,7 +36,7 @@ function loopNode(name: string, image: string, ...options: readonly string[]): s
   return name;
 }
 
-const test = suite("block devices as images", { needs: ["root", "qemu", "user-namespaces", "loop"], timeoutMs: 60_000 });
+const test = suite("block devices as images", { needs: ["root", "qemu-tcg", "user-namespaces", "loop"], timeoutMs: 60_000 });
 test.before(setUp);
 test.after(tearDown);
 test.afterEach(() => assert.equal(fixture.leftovers(), []));
@@ -49,7 +49,7 @@ async function runDemo(name: string, disk1: string) {
 
 test("a block device: the guest reads and writes it through its device process", async () => {
   const node = loopNode("written", "disk1.img");
-  const result = await runDemo("test-block", `{file: ${node}}`);
+  const result = await runDemo(vmName("test-block"), `{file: ${node}}`);
   assert.is(result.exitCode, 0, result.stderr);
   execFileSync("blockdev", ["--flushbufs", loops.at(-1) as string]);
   assert.ok((await checkWrittenSector(join(fixture.directory, "disk1.img"))).genuine);
@@ -59,8 +59,11 @@ test("a block device with readOnly: the guest's write is refused and nothing is 
   await copyFile(join(fixture.directory, "disk0.img"), join(fixture.directory, "kept.img"));
   const before = await readFile(join(fixture.directory, "kept.img"));
   const node = loopNode("kept", "kept.img");
-  const result = await runDemo("test-block-ro", `{file: ${node}, readOnly: true}`);
-  assert.not.match(result.stdout, "read back, same");
+  const result = await runDemo(vmName("test-block-ro"), `{file: ${node}, readOnly: true}`);
+  assert.is(result.exitCode, 0, result.stderr);
+  // It read the very image that it could not write.
+  assert.match(result.stdout, `disk1 says "${MARKED_TEXTS.disk0}"`);
+  assert.match(result.stdout, /bulkhead-boot: error: cannot write to disk1, BIOS status [0-9a-f]{2}\r\n/);
   assert.equal(await readFile(join(fixture.directory, "kept.img")), before);
 });
 
@@ -68,7 +71,7 @@ test("a write-protected block device: refused as a disk that is written, taken a
   await copyFile(join(fixture.directory, "disk0.img"), join(fixture.directory, "protected.img"));
   const node = loopNode("protected", "protected.img", "--read-only");
   const text = (disk: string): string =>
-    demoVmText({ name: "test-protected", disks: "blank" }).replace("{file: disk1-blank.img}", disk);
+    demoVmText({ name: vmName("test-protected"), disks: "blank" }).replace("{file: disk1-blank.img}", disk);
   let error: unknown;
   await launch(await fixture.request(text(`{file: ${node}}`))).catch((thrown: unknown) => {
     error = thrown;
@@ -101,7 +104,7 @@ for (const generation of ["10", "11"] as const) {
   newer(`QEMU ${generation}: attaches a block device with what the disk role permits`, async () => {
     const { binary, root } = await qemuRoot(generation, { progress: () => undefined });
     const node = loopNode(`node-${generation}`, "disk1-blank.img");
-    const text = demoVmText({ name: `test-block-${generation}`, disks: "blank" })
+    const text = demoVmText({ name: vmName(`test-block-${generation}`), disks: "blank" })
       .replace("accel: tcg", "accel: kvm")
       .replace("{file: disk1-blank.img}", `{file: ${node}}`);
     const machine = await launch(await fixture.request(text, { qemu: { program: binary, sysroot: root } }));
@@ -118,7 +121,7 @@ const LIMIT_BYTES_PER_SECOND = 4 * 1024 * 1024;
 /** QEMU's throttle lets a tenth of a second's worth go at once (util/throttle.c); a coarse timer adds nothing but time. */
 const LEAST_LIMITED_MS = (READ_BYTES / LIMIT_BYTES_PER_SECOND - 0.2) * 1000;
 
-const limits = suite("I/O limits of a disk", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const limits = suite("I/O limits of a disk", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 limits.before(setUp);
 limits.after(tearDown);
 limits.afterEach(() => assert.equal(fixture.leftovers(), []));
@@ -135,7 +138,7 @@ async function timeReads(name: string, more: string): Promise<number> {
   output.on("data", (chunk: Buffer) => {
     for (const word of chunk.toString("latin1")) if (!heard.has(word)) heard.set(word, performance.now());
   });
-  const text = `name: ${usedName(name)}
+  const text = `name: ${name}
 machine: {memory: 64M, accel: tcg}
 boot: {disk: disk0}
 console: {serial: stdio}
@@ -155,8 +158,8 @@ devices: [{id: disk0, role: disk, model: megasas, disk: {file: reading.img}${mor
 }
 
 limits("4 MiB per second: reads take as long as that says, and without a limit they do not", async () => {
-  const freeMs = await timeReads("test-unlimited", "");
-  const limitedMs = await timeReads("test-limited", `, limits: {readBytesPerSecond: ${LIMIT_BYTES_PER_SECOND}}`);
+  const freeMs = await timeReads(vmName("test-unlimited"), "");
+  const limitedMs = await timeReads(vmName("test-limited"), `, limits: {readBytesPerSecond: ${LIMIT_BYTES_PER_SECOND}}`);
   assert.ok(limitedMs >= LEAST_LIMITED_MS, `${READ_BYTES} bytes took ${limitedMs} ms`);
   // A guest that is not held is far below, or the figure above would prove nothing.
   assert.ok(freeMs < LEAST_LIMITED_MS / 2, `without a limit they took ${freeMs} ms`);
@@ -164,7 +167,7 @@ limits("4 MiB per second: reads take as long as that says, and without a limit t
 
 limits("operations per second: reads of 64 KiB each take as long as that says", async () => {
   const OPERATIONS_PER_SECOND = 60;
-  const limitedMs = await timeReads("test-operations", `, limits: {readOperationsPerSecond: ${OPERATIONS_PER_SECOND}}`);
+  const limitedMs = await timeReads(vmName("test-operations"), `, limits: {readOperationsPerSecond: ${OPERATIONS_PER_SECOND}}`);
   // The firmware may join or split its reads of 127 sectors; it cannot make fewer than one for each 128.
   assert.ok(limitedMs >= (READ_BYTES / 65_536 / OPERATIONS_PER_SECOND - 0.2) * 1000, `it took ${limitedMs} ms`);
 });

@@ -5,10 +5,10 @@ import { type BulkheadError, launch } from "../../src/index.js";
 import { addon, type SpawnRequest } from "../../src/kernel/index.js";
 import { type Alter, alterOnly, assertVerified, failureOfBroken, without } from "../support/broken_launch.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 
 const test = suite("a layer that is broken on purpose ends the launch", {
-  needs: ["root", "qemu", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;
@@ -24,7 +24,7 @@ const failureOf = (name: string, alterSpawn: Alter): Promise<BulkheadError> => f
 
 test("nothing broken: the same VM launches", async () => {
   const machine = await launch(
-    await fixture.request(demoVmText({ name: "test-whole", disks: "blank" }), { alterSpawn: (_, request) => request }),
+    await fixture.request(demoVmText({ name: vmName("test-whole"), disks: "blank" }), { alterSpawn: (_, request) => request }),
   );
   machine.kill();
   await machine.ended;
@@ -32,7 +32,7 @@ test("nothing broken: the same VM launches", async () => {
 });
 
 test("seccomp: no filter is loaded", async () =>
-  assertVerified(await failureOf("test-seccomp", without("seccomp-filter")), "seccomp"));
+  assertVerified(await failureOf(vmName("test-seccomp"), without("seccomp-filter")), "seccomp"));
 
 for (const [name, change] of [
   ["net", () => ({ networkSocket: -1 })],
@@ -41,14 +41,14 @@ for (const [name, change] of [
 ] as const) {
   test(`namespaces: the ${name} namespace stays the host's`, async () => {
     const share = alterOnly("disk1", (request) => ({ ...request, ...change(request) }));
-    const error = await failureOf(`test-ns-${name}`, share);
+    const error = await failureOf(vmName(`test-ns-${name}`), share);
     assertVerified(error, "namespaces");
     assert.match(error.message, `a ${name} namespace of its own, observed shares it with the host`);
   });
 }
 
 test("namespaces: the cgroup namespace stays the host's", async () =>
-  assertVerified(await failureOf("test-ns-cgroup", without("cgroup-namespace")), "namespaces"));
+  assertVerified(await failureOf(vmName("test-ns-cgroup"), without("cgroup-namespace")), "namespaces"));
 
 test("root: /dev is writable and holds one node more", async () => {
   const richer = alterOnly("disk1", (request) => {
@@ -67,7 +67,7 @@ test("root: /dev is writable and holds one node more", async () => {
       operations: request.operations.map((one) => (one.path === "dev" ? { ...one, fd } : one)),
     });
   });
-  const error = await failureOf("test-dev", richer);
+  const error = await failureOf(vmName("test-dev"), richer);
   assertVerified(error, "root");
   assert.match(error.message, "/dev tmpfs nosuid,noexec");
   assert.match(error.message, "zero 1:5");
@@ -75,7 +75,7 @@ test("root: /dev is writable and holds one node more", async () => {
 
 test("root: one more file stands in it", async () => {
   const error = await failureOf(
-    "test-root",
+    vmName("test-root"),
     withCopiedRoot("extra", (root) => cpSync("/usr/bin/true", join(root, "usr/bin/true"))),
   );
   assertVerified(error, "root");
@@ -91,7 +91,7 @@ test("fds: one more is passed than the manifest has", async () => {
         one.step === "close-other-fds" ? [{ step: "place-fd", fd, number: 9n } as const, { ...one, number: 9n }] : [one],
       ),
     }));
-    const error = await failureOf("test-fds", more);
+    const error = await failureOf(vmName("test-fds"), more);
     assertVerified(error, "fds");
     assert.match(error.message, "/etc/hostname");
   } finally {
@@ -109,7 +109,7 @@ test("fds: those that are open beside the manifest's are not closed", async () =
         one.step === "close-other-fds" ? ({ step: "place-fd", fd, number: LEFT_OPEN_FD } as const) : one,
       ),
     }));
-    const error = await failureOf("test-close", left);
+    const error = await failureOf(vmName("test-close"), left);
     assertVerified(error, "fds");
     assert.match(error.message, /200 .*\/etc\/hostname/);
   } finally {
@@ -118,13 +118,13 @@ test("fds: those that are open beside the manifest's are not closed", async () =
 });
 
 test("capabilities: the bounding set is kept", async () =>
-  assertVerified(await failureOf("test-bounding", without("drop-bounding-set")), "capabilities"));
+  assertVerified(await failureOf(vmName("test-bounding"), without("drop-bounding-set")), "capabilities"));
 
 test("capabilities: what is held is not dropped", async () =>
-  assertVerified(await failureOf("test-caps", without("drop-capabilities")), "capabilities"));
+  assertVerified(await failureOf(vmName("test-caps"), without("drop-capabilities")), "capabilities"));
 
 test("securebits: not set; only the probe before exec can tell", async () => {
-  const error = await failureOf("test-securebits", without("securebits"));
+  const error = await failureOf(vmName("test-securebits"), without("securebits"));
   assert.is(error.code, "probe-failed");
   assert.match(error.message, /"disk1": the probe of securebits/);
 });
@@ -134,13 +134,13 @@ test("securebits: set, and not locked; only the reading before exec can tell", a
     ...request,
     operations: request.operations.map((one) => (one.step === "securebits" ? { ...one, number: 0x40n } : one)),
   }));
-  const error = await failureOf("test-unlocked", unlocked);
+  const error = await failureOf(vmName("test-unlocked"), unlocked);
   assert.is(error.code, "probe-failed");
   assert.match(error.message, /the probe of securebits.*they are not 0xef/);
 });
 
 test("session keyring: the launcher's is kept; only the reading before exec can tell", async () => {
-  const error = await failureOf("test-keyring", without("session-keyring"));
+  const error = await failureOf(vmName("test-keyring"), without("session-keyring"));
   assert.is(error.code, "probe-failed");
   assert.match(error.message, /"disk1": the probe of the session keyring/);
 });
@@ -148,7 +148,7 @@ test("session keyring: the launcher's is kept; only the reading before exec can 
 test("session: another than the VM's", async () => {
   const session = new addon.Session({ coreCreate: false, coreSharePid: 0 });
   const error = await failureOf(
-    "test-session",
+    vmName("test-session"),
     alterOnly("disk1", (request) => ({ ...request, session })),
   );
   session.close();
@@ -157,48 +157,51 @@ test("session: another than the VM's", async () => {
 });
 
 test("process group: the session's is kept", async () => {
-  const error = await failureOf("test-group", without("process-group"));
+  const error = await failureOf(vmName("test-group"), without("process-group"));
   assertVerified(error, "namespaces");
   assert.match(error.message, /planned session \d+, process group \d+, no terminal/);
 });
 
 test("landlock: the domain is not entered; only the probe before exec can tell", async () => {
-  const error = await failureOf("test-landlock", without("landlock"));
+  const error = await failureOf(vmName("test-landlock"), without("landlock"));
   assert.is(error.code, "probe-failed");
   assert.match(error.message, /"disk1": the probe of landlock/);
 });
 
 test("no-new-privs: not set; nothing that needs it works", async () => {
-  const error = await failureOf("test-nnp", without("no-new-privs"));
+  const error = await failureOf(vmName("test-nnp"), without("no-new-privs"));
   assert.is(error.code, "step-failed");
   assert.match(error.message, /step landlock: EPERM/);
 });
 
 test("no-new-privs: not set, and the steps that need it left out too", async () => {
   const reached = without("no-new-privs", "landlock", "expect-open", "seccomp-filter");
-  assertVerified(await failureOf("test-nnp-late", reached), "no-new-privs");
+  assertVerified(await failureOf(vmName("test-nnp-late"), reached), "no-new-privs");
 });
 
-test("uid: the launcher's own gid is kept", async () => assertVerified(await failureOf("test-gid", without("group-id")), "uid"));
+test("uid: the launcher's own gid is kept", async () =>
+  assertVerified(await failureOf(vmName("test-gid"), without("group-id")), "uid"));
 
 test("uid: the launcher's own uid is kept; the nodes of its uid are closed to it", async () => {
-  const error = await failureOf("test-uid", without("user-id"));
+  const error = await failureOf(vmName("test-uid"), without("user-id"));
   assert.ok(["verification-failed", "process-died"].includes(error.code), error.message);
 });
 
-test("uid: the umask is the launcher's", async () => assertVerified(await failureOf("test-umask", without("umask")), "uid"));
+test("uid: the umask is the launcher's", async () =>
+  assertVerified(await failureOf(vmName("test-umask"), without("umask")), "uid"));
 
 test("dumpable: the program can be read by its uid", async () => {
   const readable = withCopiedRoot("readable", (root) => chmodSync(join(root, "usr/bin/qemu-system-x86_64"), 0o555));
-  assertVerified(await failureOf("test-dumpable", readable), "dumpable");
+  assertVerified(await failureOf(vmName("test-dumpable"), readable), "dumpable");
 });
 
-test("rlimits: none is set", async () => assertVerified(await failureOf("test-rlimits", without("resource-limit")), "rlimits"));
+test("rlimits: none is set", async () =>
+  assertVerified(await failureOf(vmName("test-rlimits"), without("resource-limit")), "rlimits"));
 
 test("cgroup: the process stays in the launcher's group", async () =>
   assertVerified(
     await failureOf(
-      "test-cgroup",
+      vmName("test-cgroup"),
       alterOnly("disk1", (request) => ({ ...request, cgroupFd: -1 })),
     ),
     "cgroup",
@@ -211,7 +214,7 @@ test("host name: the step has no capability left to work with", async () => {
     const place = others.findIndex((one) => one.step === "no-new-privs");
     return { ...request, operations: [...others.slice(0, place), ...names, ...others.slice(place)] };
   });
-  const error = await failureOf("test-hostname", late);
+  const error = await failureOf(vmName("test-hostname"), late);
   assert.is(error.code, "step-failed");
   assert.match(error.message, /step host-name: EPERM/);
 });

@@ -5,7 +5,7 @@ import { checkWrittenSector } from "../../examples/demo/images.js";
 import { QEMU_GENERATIONS, type QemuGeneration, type QemuRoot, qemuRoot } from "../../src/compliance/lab/index.js";
 import { BulkheadError, type LaunchRequest, launch } from "../../src/index.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { runBulkhead } from "../support/run_command.js";
 
 let fixture: MachineFixture;
@@ -19,7 +19,7 @@ function rootOf(generation: QemuGeneration): QemuRoot {
 
 /** `bulkhead run` of the demo VM on the QEMU that the host file names. */
 async function runDemo(generation: QemuGeneration, accel: "kvm" | "tcg") {
-  const name = `test-qemu-${generation.replace(".", "-")}`;
+  const name = vmName(`test-qemu-${generation.replace(".", "-")}`);
   const own = await makeFixture();
   try {
     await writeFile(join(own.directory, "vm.yaml"), demoVmText({ name, disks: "demo" }).replace("accel: tcg", `accel: ${accel}`));
@@ -80,7 +80,7 @@ for (const generation of ["10", "11"] as const) {
 }
 
 test("QEMU 7.2: a floppy controller in the VMM ends the launch", async () => {
-  const error = await failureOf("7.2", "test-floppy-7", { alterSpawn: withFloppy });
+  const error = await failureOf("7.2", vmName("test-floppy-7"), { alterSpawn: withFloppy });
   assert.is(error.code, "device-unplanned");
   assert.match(error.message, "isa-fdc (a floppy controller is among them)");
 });
@@ -97,7 +97,7 @@ for (const generation of QEMU_GENERATIONS) {
 
 for (const generation of ["10", "11"] as const) {
   kvm(`QEMU ${generation}: a floppy controller in the VMM ends the launch`, async () => {
-    const error = await failureOf(generation, `test-floppy-${generation}`, { alterSpawn: withFloppy });
+    const error = await failureOf(generation, vmName(`test-floppy-${generation}`), { alterSpawn: withFloppy });
     assert.is(error.code, "device-unplanned");
     assert.match(error.message, "isa-fdc (a floppy controller is among them)");
   });

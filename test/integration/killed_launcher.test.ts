@@ -6,11 +6,12 @@ import * as assert from "uvu/assert";
 import { LAUNCH_STEPS } from "../../src/machine/index.js";
 import { suite } from "../support/harness.js";
 import { findListed, isRunning, writeIdleVm } from "../support/idle_vm.js";
-import { type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { runBulkhead, startBulkhead } from "../support/run_command.js";
+import { interfaceName } from "../support/run_identity.js";
 
-const test = suite("a launcher killed at every step", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
-const VM = "test-killed";
+const test = suite("a launcher killed at every step", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
+const VM = vmName("test-killed");
 const PROGRAM = join(import.meta.dirname, "killed_launcher_program.js");
 let fixture: MachineFixture;
 
@@ -104,7 +105,7 @@ test("launch, killed while it builds a root: gc leaves no half of one, and what 
   const shared = fixture.environment["BULKHEAD_CACHE"] ?? "";
   for (const folder of ["filters", "results", "inventories"])
     cpSync(join(shared, folder), join(cache, folder), { recursive: true });
-  await killAt("launch", "build-roots", { delayMs: 30, cache });
+  await killAt("launch", "half-a-root", { cache });
   assert.ok(readdirSync(join(cache, "roots")).some((name) => name.startsWith(".building-")));
   const collected = await runBulkhead(["gc"], { ...fixture, environment: { ...fixture.environment, BULKHEAD_CACHE: cache } });
   assert.is(collected.exitCode, 0, collected.stderr);
@@ -161,7 +162,7 @@ test("two launchers at once: one runs the VM, the other is told so and does it n
   assert.equal(results.map(({ exitCode }) => exitCode).sort(), [0, 3]);
   assert.match(
     results.map(({ stderr }) => stderr).join(""),
-    /Cannot launch VM "test-killed": (another launcher runs it|its state is)/,
+    /Cannot launch VM "test-killed-\w+": (another launcher runs it|its state is)/,
   );
   assert.is((await findListed(fixture, VM))?.processes.length, 4);
   assert.is((await runBulkhead(["inspect", VM], fixture)).exitCode, 0);
@@ -171,22 +172,22 @@ test("two launchers at once: one runs the VM, the other is told so and does it n
 test.run();
 
 const tap = suite("a launcher killed with a tap of the operator's", {
-  needs: ["root", "qemu", "user-namespaces", "tun"],
+  needs: ["root", "qemu-tcg", "user-namespaces", "tun"],
   timeoutMs: 60_000,
 });
-const TAP = "tapkilled0";
+const TAP = interfaceName("tapkilled");
 
 tap("the tap is there, unchanged, whenever the launcher died", async () => {
   fixture = await makeFixture();
   const ip = (...args: string[]) => spawnSync("ip", args, { encoding: "utf8" });
   assert.is(ip("tuntap", "add", TAP, "mode", "tap").status, 0);
   try {
-    await writeIdleVm(fixture, "test-killed-tap", (text) => text.replace("disconnected: true", `tap: ${TAP}`));
+    await writeIdleVm(fixture, vmName("test-killed-tap"), (text) => text.replace("disconnected: true", `tap: ${TAP}`));
     // Another tap of the same name would have another index and address.
     const identify = () => ["ifindex", "address"].map((name) => readFileSync(`/sys/class/net/${TAP}/${name}`, "utf8"));
     const before = identify();
     for (const step of ["open-channels", "continue", "run"]) {
-      await killAt("launch", step, { vmFile: "test-killed-tap.yaml" });
+      await killAt("launch", step, { vmFile: `${vmName("test-killed-tap")}.yaml` });
       await collect();
       assert.equal(identify(), before);
     }

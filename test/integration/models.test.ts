@@ -7,7 +7,7 @@ import { listRoles, loadRolePolicy } from "../../src/policy/index.js";
 import { createVmCgroup, removeCgroup } from "../../src/sandbox/index.js";
 import { suite } from "../support/harness.js";
 import { prepareRole, startLoneDevice } from "../support/lone_device.js";
-import { type MachineFixture, makeFixture, usedName } from "../support/machine_fixture.js";
+import { type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { repositoryRoot } from "../support/repository.js";
 
 const policyFolder = join(repositoryRoot, "policies");
@@ -60,7 +60,7 @@ function vmText(name: string, accel: string, models: readonly ListedModel[]): st
     const backend = ROLES[role]?.backend.replace("IMAGE", image);
     return `  - {id: d${index}, role: ${role}, model: ${model}, ${backend}}`;
   });
-  return `name: ${usedName(name)}\nmachine: {memory: 64M, accel: ${accel}}\ndevices:\n${lines.join("\n")}\n`;
+  return `name: ${name}\nmachine: {memory: 64M, accel: ${accel}}\ndevices:\n${lines.join("\n")}\n`;
 }
 
 function requestOf(generation: QemuGeneration, text: string): Promise<LaunchRequest> {
@@ -81,7 +81,10 @@ function* chunks<T>(list: readonly T[], size: number): Generator<readonly T[]> {
 async function tryEach(generation: QemuGeneration): Promise<string[]> {
   const wrong: string[] = [];
   for (const models of chunks(LISTED, DEVICES_MAX)) {
-    const request = await requestOf(generation, vmText(`test-lone-${generation.replace(".", "-")}`, accelOf(generation), models));
+    const request = await requestOf(
+      generation,
+      vmText(vmName(`test-lone-${generation.replace(".", "-")}`), accelOf(generation), models),
+    );
     const plan = await previewPlan(request);
     if (plan.cgroup !== null) createVmCgroup(plan.cgroup);
     const parts = new Map<string, Awaited<ReturnType<typeof prepareRole>>>();
@@ -119,7 +122,7 @@ async function launchMany(generation: QemuGeneration): Promise<void> {
   });
   const others = ["e1000e", "vmxnet3", "virtio-net-pci", "qemu-xhci", "intel-hda", "pci-serial", "i6300esb"].map(one);
   const models = [...disks, ...others];
-  const text = vmText(`test-many-${generation.replace(".", "-")}`, accelOf(generation), models);
+  const text = vmText(vmName(`test-many-${generation.replace(".", "-")}`), accelOf(generation), models);
   const machine = await launch(await requestOf(generation, text));
   machine.kill();
   await machine.ended;
@@ -151,9 +154,11 @@ const REFUSED: readonly (readonly [model: string, said: RegExp])[] = [
 for (const [model, said] of REFUSED) {
   test(`${model} in the role net: refused as bad input, with its place and its reason`, async () => {
     let error: unknown;
-    await launch(await requestOf("7.2", vmText("test-refused", "tcg", [{ role: "net", model }]))).catch((thrown: unknown) => {
-      error = thrown;
-    });
+    await launch(await requestOf("7.2", vmText(vmName("test-refused"), "tcg", [{ role: "net", model }]))).catch(
+      (thrown: unknown) => {
+        error = thrown;
+      },
+    );
     assert.instance(error, BulkheadError);
     assert.is((error as BulkheadError).exitCode, 2);
     assert.match((error as BulkheadError).message, /^test\.yaml:4:\d+: cannot run the device model/);

@@ -9,13 +9,13 @@ import { addon } from "../../src/kernel/index.js";
 import { QmpClient } from "../../src/machine/index.js";
 import { actOnExpiry, type ExpiryOutcome, onExpiry } from "../../src/machine/watchdog.js";
 import { suite } from "../support/harness.js";
-import { type MachineFixture, makeFixture, usedName } from "../support/machine_fixture.js";
+import { type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { repositoryRoot } from "../support/repository.js";
 import { waitUntil } from "../support/run_command.js";
 
 /** Firmware and two stages of a second each, on a machine with other work. */
 const GUEST_DEADLINE_MS = 30_000;
-const NEEDS = ["root", "qemu", "user-namespaces"] as const;
+const NEEDS = ["root", "qemu-tcg", "user-namespaces"] as const;
 let fixture: MachineFixture;
 
 async function setUp(): Promise<void> {
@@ -30,7 +30,7 @@ async function startVm(
   device: string,
   onWarning: NonNullable<LaunchRequest["onWarning"]> = () => {},
 ): Promise<{ machine: RunningMachine; console: () => string }> {
-  const text = `name: ${usedName(name)}
+  const text = `name: ${name}
 machine: {memory: 64M, accel: tcg}
 boot: {disk: disk0}
 console: {serial: stdio}
@@ -99,7 +99,7 @@ watchdog("QEMU tells the expiry, does nothing itself, and starts the guest anew 
 watchdog("in a process of its own it never starts, and the launch says so", async () => {
   const lines: string[] = [];
   const device = "{id: dog0, role: watchdog, model: i6300esb, watchdog: {}}";
-  const { machine, console } = await startVm("test-dog", device, (id, line) => lines.push(`${id}: ${line}`));
+  const { machine, console } = await startVm(vmName("test-dog"), device, (id, line) => lines.push(`${id}: ${line}`));
   try {
     await waitUntil(() => console().includes("s"), "the guest's start", GUEST_DEADLINE_MS);
     assert.match(lines.join("\n"), "dog0: QEMU's device process does not pass the guest's configuration writes on");
@@ -118,7 +118,10 @@ serial.afterEach(() => assert.equal(fixture.leftovers(), []));
 serial("file: what the guest writes is appended, and the port's process holds no file", async () => {
   const log = join(fixture.directory, "tty0.log");
   await writeFile(log, "before ");
-  const { machine } = await startVm("test-tty-file", "{id: tty0, role: serial, model: pci-serial, serial: {file: tty0.log}}");
+  const { machine } = await startVm(
+    vmName("test-tty-file"),
+    "{id: tty0, role: serial, model: pci-serial, serial: {file: tty0.log}}",
+  );
   try {
     await waitUntil(async () => (await readFile(log, "utf8")) === "before S", "the guest's byte in the log", GUEST_DEADLINE_MS);
     const fds = machine.plan.processes.find(({ id }) => id === "tty0")?.fds ?? [];
@@ -131,7 +134,7 @@ serial("file: what the guest writes is appended, and the port's process holds no
 serial("pipe: bytes go both ways through two FIFOs", async () => {
   execFileSync("mkfifo", [join(fixture.directory, "line.in"), join(fixture.directory, "line.out")]);
   const { machine, console } = await startVm(
-    "test-tty-pipe",
+    vmName("test-tty-pipe"),
     "{id: tty0, role: serial, model: pci-serial, serial: {pipe: line}}",
   );
   const input = await open(join(fixture.directory, "line.in"), "r+");
@@ -154,7 +157,7 @@ serial("pipe: a regular file in a FIFO's place is refused with its place", async
   await writeFile(join(fixture.directory, "plain.in"), "");
   const device = "{id: tty0, role: serial, model: pci-serial, serial: {pipe: plain}}";
   let message = "";
-  await startVm("test-tty-plain", device).catch((error: Error) => {
+  await startVm(vmName("test-tty-plain"), device).catch((error: Error) => {
     message = error.message;
   });
   assert.match(message, /^test\.yaml:8:\d+: cannot use "plain\.in": it is a regular file\. Make it with mkfifo\.$/);

@@ -2,9 +2,9 @@ import * as assert from "uvu/assert";
 import { BulkheadError, launch } from "../../src/index.js";
 import { readFilters, readProgram, writeProgram } from "../../src/seccomp/index.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 
-const test = suite("filters read back at launch", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("filters read back at launch", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 let fixture: MachineFixture;
 
 test.before(async () => {
@@ -25,7 +25,7 @@ function weaken(filter: Buffer): Buffer {
 }
 
 test("a filter of the same length, planted in one process: the launch fails and names process, thread and programs", async () => {
-  const request = await fixture.request(demoVmText({ name: "checker-planted", disks: "blank" }), {
+  const request = await fixture.request(demoVmText({ name: vmName("checker-planted"), disks: "blank" }), {
     alterSpawn: (id, spawn) => {
       if (id !== "disk1") return spawn;
       const operations = spawn.operations.map((one) =>
@@ -52,7 +52,7 @@ test("a filter of the same length, planted in one process: the launch fails and 
 });
 
 test("the demo's four processes: every thread runs the planned program, and the VM goes on", async () => {
-  const machine = await launch(await fixture.request(demoVmText({ name: "checker-loaded", disks: "blank" })));
+  const machine = await launch(await fixture.request(demoVmText({ name: vmName("checker-loaded"), disks: "blank" })));
   try {
     assert.is(machine.plan.processes.length, 4);
     for (const { id, seccomp } of machine.plan.processes) {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -10,11 +10,11 @@ import { judgeImages } from "../../src/machine/judge_images.js";
 import { readPolicyFolder, resolveImageJudge } from "../../src/machine/resolved_role.js";
 import { rootsDirectory } from "../../src/sandbox/index.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { cgroupMount, demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { compileVictim } from "../support/victim/compile_victim.js";
 
 const test = suite("qcow2 images, judged in a confined process", {
-  needs: ["root", "qemu", "qemu-img", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "qemu-img", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;
@@ -39,7 +39,7 @@ function make(name: string, ...options: string[]): string {
 }
 
 /** A VM with one disk; `disk` as in a VM file. */
-function vmText(disk: string, name = "test-judged"): string {
+function vmText(disk: string, name = vmName("test-judged")): string {
   return `name: ${name}\nmachine: {memory: 64M, accel: tcg}\ndevices:\n  - {id: disk0, role: disk, model: lsi53c895a, disk: ${disk}}\n`;
 }
 
@@ -76,6 +76,26 @@ test("what qemu-img makes is sound: both versions, all cluster sizes, compressio
   }
 });
 
+test("a launch has each image judged in a group of its own, which is gone with the judge", async () => {
+  const leaf = `${cgroupMount()}/bulkhead/${vmName("test-grouped")}/disk0-judge`;
+  const members = new Set<string>();
+  const poll = (): void => {
+    if (existsSync(leaf)) for (const pid of readFileSync(`${leaf}/cgroup.procs`, "utf8").split("\n")) members.add(pid);
+    if (!launched) setImmediate(poll);
+  };
+  let launched = false;
+  poll();
+  const request = await fixture.request(vmText("{file: base.qcow2, format: qcow2}", vmName("test-grouped")));
+  const machine = await launch(request).finally(() => {
+    launched = true;
+  });
+  const isLeft = existsSync(leaf);
+  machine.kill();
+  await machine.ended;
+  members.delete("");
+  assert.equal({ judged: members.size, isLeft }, { judged: 1, isLeft: false });
+});
+
 test("raw images are parsed by nobody: no judge is planned", async () => {
   assert.equal((await plan("{file: base.qcow2, format: raw}")).judges, []);
 });
@@ -102,7 +122,7 @@ test("another data file, encryption, a raw image and a cut one are refused, each
   make("crypt.qcow2", "--object", "secret,id=key,data=x", "-o", "encrypt.format=aes,encrypt.key-secret=key");
   writeFileSync(place("cut.qcow2"), readFileSync(place("base.qcow2")).subarray(0, 100_000));
   for (const [image, code, words] of [
-    ["data.qcow2", "image-names-files", /keeps its data in another file/],
+    ["data.qcow2", "image-names-files", /keeps its data in another file, and the VM file names none/],
     ["crypt.qcow2", "image-encrypted", /it is encrypted/],
     ["disk0.img", "image-malformed", /does not start as a qcow2 image does/],
     ["cut.qcow2", "image-malformed", /cannot be read to the end/],
@@ -118,7 +138,7 @@ test("a chain: the guest's disk shows what only the backing file holds, and the 
   qemuImg("convert", "-f", "raw", "-O", "qcow2", "disk0.img", "system.qcow2");
   qemuImg("create", "-q", "-f", "qcow2", "-b", "system.qcow2", "-F", "qcow2", "over.qcow2");
   const before = readFileSync(place("system.qcow2"));
-  const text = demoVmText({ name: "test-chain", disks: "demo" }).replace(
+  const text = demoVmText({ name: vmName("test-chain"), disks: "demo" }).replace(
     "{file: disk0.img}",
     "{file: over.qcow2, format: qcow2, backing: {file: system.qcow2, format: qcow2}}",
   );
@@ -126,6 +146,28 @@ test("a chain: the guest's disk shows what only the backing file holds, and the 
   const ending = await machine.ended;
   assert.is(ending.reason, "guest-shutdown", ending.detail);
   assert.ok(readFileSync(place("system.qcow2")).equals(before));
+});
+
+test("a data file that the VM file names: the guest's disk shows what it holds and writes it; its name in the image counts for nothing", async () => {
+  qemuImg("convert", "-f", "raw", "-O", "qcow2", "-o", "data_file=named.raw", "disk0.img", "split.qcow2");
+  renameSync(place("named.raw"), place("held.raw"));
+  const vain = await refusal("{file: base.qcow2, format: qcow2, dataFile: held.raw}");
+  assert.is(vain.code, "image-names-files");
+  assert.match(vain.message, /keeps its data in itself, and the VM file names a data file/);
+  const shared = await refusal("{file: split.qcow2, format: qcow2, dataFile: split.qcow2}");
+  assert.is(shared.code, "image-shared");
+  const text = demoVmText({ name: vmName("test-split"), disks: "demo" }).replace(
+    "{file: disk0.img}",
+    "{file: split.qcow2, format: qcow2, dataFile: held.raw}",
+  );
+  const machine = await launch(await fixture.request(text));
+  const second = await launch(await fixture.request(vmText("{file: held.raw}", vmName("test-split-second")))).then(
+    () => null,
+    (error: Error & { code: string }) => error,
+  );
+  assert.is(second?.code, "image-busy", second?.message);
+  const ending = await machine.ended;
+  assert.is(ending.reason, "guest-shutdown", ending.detail);
 });
 
 /** A judge that the image has taken over: what it does stands in the image's first byte. */
@@ -140,13 +182,14 @@ async function judgeBy(
   const role = await resolveImageJudge(request, readPolicyFolder(request.policyFolder));
   const inventory = takeStaticInventory({ source: program, target: "/bin/image-judge", version: "taken over" });
   const source = `${rootsDirectory(request.directories.cache)}/${inventory.sha256}`;
-  const replaced = planned.judges.map((judge) => {
+  const ungrouped = planned.judges.map((judge) => ({ ...judge, cgroup: null }));
+  const replaced = ungrouped.map((judge) => {
     return { ...judge, root: judge.root.map((entry) => (entry.target === "/" ? { ...entry, source } : entry)) };
   });
   const image = openTenantFile({ path: "evil.qcow2", access: "r", position: () => "test.yaml:4:1" }, fixture.directory, [
     fixture.directory,
   ]);
-  const judges = root === "own" ? replaced : planned.judges;
+  const judges = root === "own" ? replaced : ungrouped;
   const images = new Map([["disk0", image]]);
   const inputs = { request, plan: { ...planned, judges }, role: { ...role, inputs: { ...role.inputs, inventory } }, images };
   return judgeImages(inputs).then(

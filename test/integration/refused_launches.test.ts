@@ -5,10 +5,13 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { launch, parseVmText, previewPlan } from "../../src/index.js";
 import { suite } from "../support/harness.js";
-import { demoVmText, type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { runBulkhead } from "../support/run_command.js";
 
-const test = suite("launches that are refused or interrupted", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 30_000 });
+const test = suite("launches that are refused or interrupted", {
+  needs: ["root", "qemu-tcg", "user-namespaces", "cgroup-v2"],
+  timeoutMs: 30_000,
+});
 let fixture: MachineFixture;
 
 test.before(async () => {
@@ -19,7 +22,7 @@ test.afterEach(() => assert.equal(fixture.leftovers(), []));
 
 test("a launch that is interrupted when the guest runs already is cleaned up once, with its own error", async () => {
   const interruption = new AbortController();
-  const request = await fixture.request(demoVmText({ name: "test-abort", disks: "blank" }), {
+  const request = await fixture.request(demoVmText({ name: vmName("test-abort"), disks: "blank" }), {
     signal: interruption.signal,
     onStep: (step) => step === "continue" && interruption.abort(),
   });
@@ -31,8 +34,11 @@ test("a launch that is interrupted when the guest runs already is cleaned up onc
 });
 
 test("a cgroup of the VM's name that stood before fails the launch, and its processes live on", async () => {
-  await writeFile(join(fixture.directory, "test-group.yaml"), demoVmText({ name: "test-group", disks: "blank" }));
-  const plan = JSON.parse((await runBulkhead(["plan", "test-group.yaml", "--json"], fixture)).stdout) as {
+  await writeFile(
+    join(fixture.directory, `${vmName("test-group")}.yaml`),
+    demoVmText({ name: vmName("test-group"), disks: "blank" }),
+  );
+  const plan = JSON.parse((await runBulkhead(["plan", `${vmName("test-group")}.yaml`, "--json"], fixture)).stdout) as {
     cgroup: { path: string };
   };
   mkdirSync(plan.cgroup.path, { recursive: true });
@@ -40,7 +46,7 @@ test("a cgroup of the VM's name that stood before fails the launch, and its proc
   const ended = new Promise((resolve) => owner.on("close", resolve));
   try {
     await writeFile(`${plan.cgroup.path}/cgroup.procs`, String(owner.pid));
-    const result = await runBulkhead(["run", "test-group.yaml"], fixture);
+    const result = await runBulkhead(["run", `${vmName("test-group")}.yaml`], fixture);
     assert.is(result.exitCode, 3, result.stderr);
     assert.match(result.stderr, /EEXIST/);
     assert.is(owner.signalCode, null);
@@ -54,15 +60,18 @@ test("a cgroup of the VM's name that stood before fails the launch, and its proc
 test("a kernel larger than the guest's memory is refused at its position", async () => {
   await writeFile(join(fixture.directory, "vmlinuz"), "");
   await truncate(join(fixture.directory, "vmlinuz"), 65 * 1024 * 1024);
-  const text = demoVmText({ name: "test-boot", disks: "blank" }).replace("console:", "boot: {kernel: {file: vmlinuz}}\nconsole:");
-  await writeFile(join(fixture.directory, "test-boot.yaml"), text);
-  const result = await runBulkhead(["plan", "test-boot.yaml"], fixture);
+  const text = demoVmText({ name: vmName("test-boot"), disks: "blank" }).replace(
+    "console:",
+    "boot: {kernel: {file: vmlinuz}}\nconsole:",
+  );
+  await writeFile(join(fixture.directory, `${vmName("test-boot")}.yaml`), text);
+  const result = await runBulkhead(["plan", `${vmName("test-boot")}.yaml`], fixture);
   assert.is(result.exitCode, 2, result.stderr);
-  assert.match(result.stderr, /test-boot\.yaml:3:\d+: cannot boot "vmlinuz": kernel and initrd have 68157440 bytes/);
+  assert.match(result.stderr, /test-boot-\w+\.yaml:3:\d+: cannot boot "vmlinuz": kernel and initrd have 68157440 bytes/);
 });
 
 test("a VM file on standard input: its files need imageRoots; without files it needs none", async () => {
-  const text = demoVmText({ name: "test-stdin", disks: "blank" });
+  const text = demoVmText({ name: vmName("test-stdin"), disks: "blank" });
   const request = async (yaml: string) => {
     const base = await fixture.request(yaml);
     return { ...base, spec: parseVmText(yaml, { file: "-", directory: fixture.directory }) };

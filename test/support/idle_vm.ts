@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { demoVmText, type MachineFixture } from "./machine_fixture.js";
-import { runBulkhead, waitUntil } from "./run_command.js";
+import { type RunningCommand, runBulkhead, startBulkhead, waitUntil } from "./run_command.js";
 
 /** One VM as `bulkhead ps --json` lists it. */
 export interface Listed {
@@ -34,6 +34,13 @@ export function supervisorOf(fixture: MachineFixture, vm: string): number {
 export function isRunning(pid: number): boolean {
   const path = `/proc/${pid}/stat`;
   return existsSync(path) && !/\) Z /.test(readFileSync(path, "utf8"));
+}
+
+/** Starts `bulkhead attach` and waits until it says that it follows the VM. */
+export async function startFollowing(fixture: MachineFixture, vm: string): Promise<RunningCommand> {
+  const command = startBulkhead(["attach", vm], fixture);
+  await waitUntil(() => command.errors().includes(`following VM "${vm}"`), "the following", 30_000);
+  return command;
 }
 
 /** Kills the supervisor of a VM and waits until the VM is an orphan. */

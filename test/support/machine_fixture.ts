@@ -3,9 +3,12 @@ import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildDemoImages } from "../../examples/demo/images.js";
-import { DEFAULT_QEMU, type LaunchRequest, openDirectories, parseVmText, readHostFile } from "../../src/index.js";
+import { DEFAULT_QEMU, type LaunchRequest, openDirectories, parseVmText } from "../../src/index.js";
+import { builtInHostConfig } from "../../src/spec/index.js";
 import { findEventFault } from "../../src/state/index.js";
 import { repositoryRoot } from "./repository.js";
+import { TEST_HOST_FILE } from "./run_command.js";
+import { hostWideName, STATES_FOLDER } from "./run_identity.js";
 
 /** A VM with state and images of its own below one temporary folder. */
 export interface MachineFixture {
@@ -16,8 +19,12 @@ export interface MachineFixture {
   request(text: string, change?: Partial<LaunchRequest>): Promise<LaunchRequest>;
   /** What the VM left behind: empty when it left nothing. */
   leftovers(): string[];
+  /** Removes the folder. With a VM still on record it does not: then the runner ends the VM and fails the file. */
   remove(): Promise<void>;
 }
+
+/** A key at its default: the built-in configuration, as a file that a command can be given in the place of this host's. */
+const BUILT_IN_HOST = "hotPlug: false\n";
 
 const BLANK_IMAGE_BYTES = 1024 * 1024;
 
@@ -28,6 +35,11 @@ const namesUsed = new Set<string>();
 export function usedName(name: string): string {
   namesUsed.add(name);
   return name;
+}
+
+/** The name of this run's VM for a subject: the groups of all VMs of a host are side by side, whatever their state directories. */
+export function vmName(subject: string): string {
+  return usedName(hostWideName(subject));
 }
 
 /** Two disks and a network card; `blank` disks have no boot sector, so the firmware waits until the VM is ended. */
@@ -50,8 +62,9 @@ devices:
 const SHARED_CACHE = join(tmpdir(), "bulkhead-test-cache");
 
 export async function makeFixture(): Promise<MachineFixture> {
-  const directory = await mkdtemp(join(tmpdir(), "bulkhead-test-"));
+  const directory = await mkdtemp(join(STATES_FOLDER, "bulkhead-test-"));
   const environment = { ...process.env, BULKHEAD_STATE: directory, BULKHEAD_CACHE: SHARED_CACHE };
+  await writeFile(join(directory, TEST_HOST_FILE), BUILT_IN_HOST, { mode: 0o644 });
   await buildDemoImages(directory, join(repositoryRoot, "native/build/boot"));
   for (const disk of ["disk0", "disk1"]) {
     const path = join(directory, `${disk}-blank.img`);
@@ -64,7 +77,7 @@ export async function makeFixture(): Promise<MachineFixture> {
     environment,
     request: async (text, change) => ({
       spec: parseVmText(text, { file: "test.yaml", directory }),
-      hostConfig: await readHostFile(),
+      hostConfig: builtInHostConfig(),
       directories,
       policyFolder: join(repositoryRoot, "policies"),
       qemu: DEFAULT_QEMU,
@@ -74,6 +87,7 @@ export async function makeFixture(): Promise<MachineFixture> {
     }),
     leftovers: () => [...listed(`${directories.run}/vms`), ...listed(`${directories.run}/uids`), ...leftoverCgroups()],
     remove: async () => {
+      if (listed(`${directories.run}/vms`).length > 0) return;
       const faults = eventFaults(`${directories.log}/events.jsonl`);
       await rm(directory, { recursive: true });
       if (faults.length > 0) throw new Error(`the event log holds what its schema does not: ${faults.join("; ")}`);

@@ -197,7 +197,7 @@ export function verifyMachine(plan: LaunchPlan, started: readonly StartedProcess
     tried: `Cannot let VM "${plan.vm}" run: it is not what its plan says`,
     subject: plan.vm,
     answer: [...listed, ...more].join("; "),
-    remedy: "The VM was ended. This is a defect of this host or of Bulkhead, not of the VM file.",
+    remedy: "This is a defect of this host or of Bulkhead, not of the VM file.",
   });
 }
 

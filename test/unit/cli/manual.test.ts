@@ -159,9 +159,9 @@ unit("systemd-analyze verify has nothing to say, and the pages that the unit nam
   // The one path that depends on the installation; verify looks whether it can be executed.
   const program = join(folder, "bulkhead");
   copyFileSync(process.execPath, program);
-  assert.match(template, /^ExecStart=\/usr\/bin\/bulkhead run /m);
+  assert.match(template, /^ExecStart=\/usr\/local\/bin\/bulkhead run /m);
   const file = join(folder, "bulkhead@.service");
-  writeFileSync(file, template.replaceAll("/usr/bin/bulkhead", program));
+  writeFileSync(file, template.replaceAll("/usr/local/bin/bulkhead", program));
   const env = { ...process.env, MANPATH: folder, SYSTEMD_LOG_LEVEL: "notice" };
   const verified = spawnSync("systemd-analyze", ["verify", "--man=yes", join(folder, "bulkhead@web1.service")], {
     env,
@@ -174,7 +174,7 @@ unit("systemd-analyze verify has nothing to say, and the pages that the unit nam
 
 unit("its commands are ones that the program has", () => {
   const template = readFileSync(join(repositoryRoot, "examples/systemd/bulkhead@.service"), "utf8");
-  const named = [...template.matchAll(/^Exec\w+=-?\/usr\/bin\/bulkhead (\w+)/gm)].map((match) => match[1]);
+  const named = [...template.matchAll(/^Exec\w+=-?\/usr\/local\/bin\/bulkhead (\w+)/gm)].map((match) => match[1]);
   assert.is(named.length, 2);
   for (const name of named)
     assert.ok(

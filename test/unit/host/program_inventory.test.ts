@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { appendFileSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, chownSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { HostError } from "../../../src/errors/index.js";
 import { isCurrent, takeInventory } from "../../../src/host/index.js";
-import { listLibraries } from "../../../src/host/library_closure.js";
+import { INTERPRETER, listLibraries } from "../../../src/host/library_closure.js";
 import { suite } from "../../support/harness.js";
 import { SmallInstallation } from "./small_installation.js";
 
@@ -164,6 +165,27 @@ test("currency: a file of the same size and time, written in place or put in its
   installed.write("/usr/share/small/a.rom", "b");
   utimesSync(path, 1, 1);
   assert.not.ok(isCurrent(again));
+});
+
+test("a sysroot that others may change: refused before anything of it runs", async () => {
+  const [program, loader] = [installed.program, INTERPRETER].map((path) => join(installed.sysroot, path)) as [string, string];
+  for (const [spoil, mend, answer] of [
+    [() => chownSync(program, 12_345, 0), () => chownSync(program, 0, 0), /small belongs to uid 12345/],
+    [() => chmodSync(loader, 0o777), () => chmodSync(loader, 0o755), /ld-linux-x86-64.so.2 has mode 777/],
+    [() => chmodSync(installed.sysroot, 0o777), () => chmodSync(installed.sysroot, 0o755), /has mode 777/],
+  ] as const) {
+    spoil();
+    try {
+      await take();
+      assert.unreachable();
+    } catch (error) {
+      assert.instance(error, HostError);
+      assert.is((error as HostError).code, "sysroot-untrusted");
+      assert.match((error as HostError).message, answer);
+    }
+    mend();
+  }
+  assert.is((await take()).version, "small 1.2.3");
 });
 
 test.run();

@@ -15,6 +15,7 @@ import {
 } from "../../../src/state/index.js";
 import { suite } from "../../support/harness.js";
 import { cgroupMount } from "../../support/machine_fixture.js";
+import { hostWideName } from "../../support/run_identity.js";
 import { makeDirectories } from "../state/temporary_directories.js";
 
 const test = suite("cleaning up after dead launchers", { needs: ["root", "cgroup-v2"], timeoutMs: 20_000 });
@@ -145,7 +146,7 @@ test("a damaged record: what the VM reserved and its plan's group are cleaned up
 });
 
 test("the remains of another VM that cannot be removed delay a launch by 100 ms each, not by 5 s", async () => {
-  const cgroup = `${cgroupMount()}/bulkhead-test-stuck`;
+  const cgroup = `${cgroupMount()}/${hostWideName("bulkhead-test-stuck")}`;
   mkdirSync(cgroup);
   // A mount below keeps a directory busy for as long as it lasts.
   mkdirSync(`${cgroup}/busy`);

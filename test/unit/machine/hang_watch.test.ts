@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { fstatSync, readSync, writeSync } from "node:fs";
+import { fstatSync, readFileSync, readSync, writeSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { addon } from "../../../src/kernel/index.js";
 import { type Hang, HangWatch } from "../../../src/machine/hang_watch.js";
 import { suite } from "../../support/harness.js";
+import { PlayedClock } from "../../support/played_clock.js";
+import { waitUntil } from "../../support/run_command.js";
 
 const test = suite("noticing a hang");
 
@@ -37,43 +39,49 @@ class PlayedProcess {
   }
 }
 
+let clock: PlayedClock;
 let watch: HangWatch;
 let hangs: (Hang & { readonly afterMs: number })[];
-let beginMs: number;
-test.before(() => {
+test.before(async () => {
   sleeper = spawn("sleep", ["60"]);
+  // comm and state: proc_pid_stat(5). While it starts it wants to run.
+  await waitUntil(() => readFileSync(`/proc/${sleeper.pid}/stat`, "utf8").includes("(sleep) S "), "a sleeping process");
 });
 test.after(() => void sleeper.kill());
 test.beforeEach(() => {
   hangs = [];
-  beginMs = performance.now();
+  clock = new PlayedClock();
+  clock.install();
   watch = new HangWatch({
     deadlineMs: DEADLINE_MS,
-    onHang: (hang) => hangs.push({ ...hang, afterMs: performance.now() - beginMs }),
+    onHang: (hang) => hangs.push({ ...hang, afterMs: clock.nowMs }),
   });
 });
-test.afterEach(() => watch.stop());
-
-const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+test.afterEach(() => {
+  watch.stop();
+  clock.restore();
+});
 
 test("processes that answer and read are left alone, and asked four times per deadline", async () => {
   const [disk0, vmm] = [new PlayedProcess("disk0"), new PlayedProcess("vmm")];
   for (const process of [disk0, vmm]) watch.add(process);
-  await wait(DEADLINE_MS * 2.5);
+  await clock.advance(DEADLINE_MS * 2.5);
   assert.equal(hangs, []);
-  assert.ok(disk0.asked >= 6 && disk0.asked <= 11, `asked ${disk0.asked} times`);
+  // At once, then at each quarter of two and a half deadlines.
+  assert.is(disk0.asked, 11);
 });
 
 test("a monitor that stays silent is told within the deadline, and once", async () => {
   const disk0 = new PlayedProcess("disk0");
   disk0.silent = true;
   watch.add(disk0);
-  await wait(DEADLINE_MS * 2);
+  await clock.advance(DEADLINE_MS * 2);
   assert.equal(
     hangs.map(({ process }) => process),
     ["disk0"],
   );
-  assert.ok((hangs[0]?.afterMs ?? 0) <= DEADLINE_MS + 50, `told after ${hangs[0]?.afterMs} ms`);
+  const afterMs = hangs[0]?.afterMs ?? 0;
+  assert.ok(afterMs <= DEADLINE_MS && afterMs >= 0.9 * DEADLINE_MS, `told after ${afterMs} ms`);
   assert.match(hangs[0]?.detail ?? "", /^did not answer on its monitor; its threads are /);
 });
 
@@ -83,9 +91,9 @@ test("bytes left unread in the channel are told though the monitor answers; who 
     watch.add(process);
     writeSync(process.vmmEnd, Buffer.alloc(28));
   }
-  await wait(DEADLINE_MS / 2);
+  await clock.advance(DEADLINE_MS / 2);
   readSync(reader.ownEnd, Buffer.alloc(28));
-  await wait(DEADLINE_MS);
+  await clock.advance(DEADLINE_MS);
   assert.equal(
     hangs.map(({ process }) => process),
     ["disk1"],
@@ -99,12 +107,12 @@ test("the VMM is not blamed while a device is silent, and is once it alone is", 
     process.silent = true;
     watch.add(process);
   }
-  await wait(DEADLINE_MS * 1.3);
+  await clock.advance(DEADLINE_MS * 1.3);
   assert.equal(
     hangs.map(({ process }) => process),
     ["disk0"],
   );
-  await wait(DEADLINE_MS * 1.2);
+  await clock.advance(DEADLINE_MS * 1.2);
   assert.equal(
     hangs.map(({ process }) => process),
     ["disk0", "vmm"],
@@ -115,7 +123,7 @@ test("a monitor that was closed is no sign of life", async () => {
   const disk0 = new PlayedProcess("disk0");
   disk0.monitor.execute = () => Promise.reject(new Error("closed"));
   watch.add(disk0);
-  await wait(DEADLINE_MS * 1.5);
+  await clock.advance(DEADLINE_MS * 1.5);
   assert.is(hangs.length, 1);
 });
 
@@ -123,9 +131,9 @@ test("nothing is told after a stop", async () => {
   const disk0 = new PlayedProcess("disk0");
   disk0.silent = true;
   watch.add(disk0);
-  await wait(DEADLINE_MS / 2);
+  await clock.advance(DEADLINE_MS / 2);
   watch.stop();
-  await wait(DEADLINE_MS);
+  await clock.advance(DEADLINE_MS);
   assert.equal(hangs, []);
 });
 

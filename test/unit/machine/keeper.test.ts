@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, closeSync, mkdtempSync, readdirSync, readFileSync, readSync, rmSync, writeSync } from "node:fs";
+import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -31,8 +31,8 @@ test.beforeEach(() => {
     onExit = resolve;
   });
   keeper = Keeper.start("web1", { directory, onExit }, [
-    { name: "vmm/monitor", drained: false, fd: monitor },
-    { name: "vmm/serial", drained: true, fd: serial },
+    { name: "vmm/monitor", kind: "stream", fd: monitor },
+    { name: "vmm/serial", kind: "drained", fd: serial },
   ]);
   for (const fd of [monitor, serial]) closeSync(fd);
 });
@@ -76,10 +76,33 @@ test("a console is read to nowhere once its supervisor is gone; a monitor is not
 
 test("what it is given later it holds like the rest", () => {
   const [log, writer] = addon.pipePair();
-  keeper.hold({ name: "disk1/log", drained: true, fd: log });
+  keeper.hold({ name: "disk1/log", kind: "drained", fd: log });
   const taken = keeper.take();
   assert.equal([...taken.keys()], ["vmm/monitor", "vmm/serial", "disk1/log"]);
   for (const fd of [...taken.values(), log, writer]) closeSync(fd);
+});
+
+test("a file is held until it is dropped, and does not keep it alive", async () => {
+  const path = join(directory, "serial.log");
+  const file = openSync(path, "a");
+  assert.ok(addon.tryLock({ fd: file }));
+  keeper.hold({ name: "disk1/line-log", kind: "file", fd: file });
+  keeper.hold({ name: "disk2/line-log", kind: "file", fd: file });
+  closeSync(file);
+  keeper.confirm();
+  const other = openSync(path, "a");
+  assert.not.ok(addon.tryLock({ fd: other }), "the lock of the open file is held");
+  keeper.drop("disk1/line-log");
+  keeper.drop("disk3/line-log");
+  const taken = keeper.take();
+  assert.equal([...taken.keys()], ["vmm/monitor", "vmm/serial", "disk2/line-log"]);
+  for (const fd of taken.values()) closeSync(fd);
+  closeSync(peers.monitor);
+  closeSync(peers.serial);
+  peers = {} as typeof peers;
+  await ended;
+  assert.ok(addon.tryLock({ fd: other }));
+  closeSync(other);
 });
 
 test("it holds no capability, no way to gain one, and hardly a system call; its fds are what it keeps", () => {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { sweep } from "../../../src/machine/index.js";
+import { recordedStaticInventory } from "../../../src/machine/inventory_cache.js";
 import { suite } from "../../support/harness.js";
 import { makeDirectories } from "../state/temporary_directories.js";
 
@@ -52,6 +53,16 @@ test("inventories of programs that changed, and their roots, are removed; those 
   assert.equal(await sweep(directories), ["1 half-built or outdated roots"]);
   assert.equal(readdirSync(`${directories.cache}/inventories`), ["current.json"]);
   assert.equal(readdirSync(`${directories.cache}/roots`), ["current"]);
+});
+
+test("the root of a program of ours stays, until another version of it is built", async () => {
+  const program = { source: `${directories.cache}/judge`, target: "/bin/judge", version: "test" };
+  writeFileSync(program.source, "one");
+  const { sha256 } = recordedStaticInventory(directories.cache, program);
+  mkdirSync(`${directories.cache}/roots/${sha256}`, { recursive: true });
+  assert.equal(await sweep(directories), []);
+  writeFileSync(program.source, "another");
+  assert.equal(await sweep(directories), ["1 half-built or outdated roots"]);
 });
 
 test("a name that was taken and never recorded is forgotten at once", async () => {

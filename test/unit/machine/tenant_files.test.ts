@@ -37,11 +37,14 @@ function cleanUp(): void {
   rmSync(folder, { recursive: true });
 }
 
-function request(disks: readonly string[], options: { readonly console?: string; readonly claims?: boolean } = {}) {
+function request(
+  disks: readonly string[],
+  options: { readonly console?: string; readonly claims?: boolean; readonly memory?: string } = {},
+) {
   const devices = disks.map((disk, index) => `  - {id: d${index}, role: disk, model: nvme, disk: ${disk}}`);
   const text = [
     "name: web1",
-    "machine: {memory: 1M}",
+    `machine: {memory: ${options.memory ?? "1M"}}`,
     options.console ?? "",
     devices.length === 0 ? "" : "devices:",
     ...devices,
@@ -146,6 +149,20 @@ test("a serial log that is absent is made last, and only by who claims", () => {
     "image-busy",
   );
 });
+
+for (const [name, memory, sizes, bound] of [
+  ["than the guest's memory", "16M", [9, 8], /9437184 \+ 8388608 bytes, the guest has 16777216 bytes of memory/],
+  ["than a launch copies", "4G", [16, 497], /536870912 are the most that a launch copies for its VMM/],
+] as const) {
+  test(`kernel and initrd that are larger ${name}: refused before anything is copied`, () => {
+    truncateSync(join(folder, "a.img"), sizes[0] * 1024 * 1024);
+    truncateSync(join(folder, "b.img"), sizes[1] * 1024 * 1024);
+    const console = "boot: {kernel: {file: a.img, initrd: b.img}}";
+    assert.throws(() => open([], { console, memory }), bound);
+    truncateSync(join(folder, "b.img"), 1);
+    assert.is(open([], { console, memory }).initrd?.sizeBytes, 1);
+  });
+}
 
 test.run();
 

@@ -27,6 +27,16 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
     `boot: {disk: n}\ndevices: [${DISK}, ${NET}]`,
     'boot.disk names "n", which is not a disk; did you mean "d"?',
   ],
+  [
+    "a backing file of a raw image",
+    `devices: [${device("d", "role: disk, disk: {file: a, backing: {file: b, format: raw}}")}]`,
+    'an image of format "raw" has no backing file; remove the key, or say "format: qcow2" if it is one',
+  ],
+  [
+    "a data file of a raw backing file",
+    `devices: [${device("d", "role: disk, disk: {file: a, format: qcow2, backing: {file: b, format: raw, dataFile: c}}")}]`,
+    'an image of format "raw" has no data file; remove the key, or say "format: qcow2" if it is one',
+  ],
   ["two devices with one id", `devices: [${DISK}, ${DISK}]`, '"d": devices[0] has the same device id'],
   ["the id vmm", `devices: [${device("vmm", "role: rng")}]`, 'web1.yaml:3:12: the id "vmm" is reserved'],
   [

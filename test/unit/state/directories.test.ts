@@ -1,9 +1,20 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { StateError } from "../../../src/errors/index.js";
-import { ContentCache, openDirectories } from "../../../src/state/index.js";
+import { ContentCache, openDirectories, writeJson } from "../../../src/state/index.js";
 import { suite } from "../../support/harness.js";
 
 const test = suite("state directories");
@@ -73,6 +84,36 @@ test("results that others may write are neither read nor written", () => {
   chmodSync(`${base}/results`, 0o777);
   assertUntrusted(() => store.get("kind", "content"), /mode 777/);
   assertUntrusted(() => store.put("kind", "content", 2), /mode 777/);
+});
+
+test("results that cannot be kept are none, and the caller goes on", () => {
+  const store = new ContentCache(base);
+  store.put("kind", "before", 1);
+  // A file where the directory should be: not a full disk, but the calls fail alike.
+  writeFileSync(`${base}/no-directory`, "");
+  const full = new ContentCache(`${base}/no-directory`);
+  full.put("kind", "content", 2);
+  assert.is(store.get("kind", "before"), 1);
+});
+
+test("of too many results the older half goes", () => {
+  const store = new ContentCache(base);
+  store.put("kind", "old", 1);
+  utimesSync(`${base}/results/${readdirSync(`${base}/results`)[0]}`, 1, 1);
+  for (let index = 0; index < 4096; index += 1) writeFileSync(`${base}/results/${index}`, "");
+  store.put("kind", "new", 2);
+  assert.equal([store.get("kind", "old"), store.get("kind", "new")], [undefined, 2]);
+  assert.is(readdirSync(`${base}/results`).length, 2050);
+});
+
+test("a record that cannot be written: exit code 3, and what to do", () => {
+  try {
+    writeJson(`${base}/no-such-directory/record.json`, {});
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as { exitCode: number }).exitCode, 3);
+    assert.match((error as Error).message, /Cannot write .*record\.json.*ENOENT.*Make room/);
+  }
 });
 
 test.run();
