@@ -5,6 +5,7 @@
       "sources": [
         "core/audit_records.cc",
         "core/child.cc",
+        "core/exec_context.cc",
         "core/clone3.S",
         "core/confine_threads.cc",
         "core/fd_message.cc",

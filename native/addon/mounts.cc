@@ -12,7 +12,9 @@ Napi::Value clone_tree(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value tmpfs(const Napi::CallbackInfo& info) {
-  return number_or_throw(info.Env(), make_tmpfs(static_cast<std::uint64_t>(get_number(options_of(info), "sizeBytes"))));
+  const Napi::Object options = options_of(info);
+  const auto size_bytes = static_cast<std::uint64_t>(get_number(options, "sizeBytes"));
+  return number_or_throw(info.Env(), make_tmpfs(size_bytes, get_string(options, "context")));
 }
 
 Napi::Value seal(const Napi::CallbackInfo& info) {

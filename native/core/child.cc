@@ -15,6 +15,7 @@
 
 #include <cerrno>
 
+#include "exec_context.h"
 #include "raw_syscall.h"
 
 namespace bulkhead {
@@ -34,12 +35,6 @@ struct KernelSigaction {
   std::uint64_t mask;
 };
 
-std::size_t length_of(const char* text) {
-  std::size_t length = 0;
-  while (text[length] != '\0') ++length;
-  return length;
-}
-
 long pivot(int root) {
   // Both arguments name the new root, on top of which the kernel then stacks the old one, so that no directory for the
   // old root has to exist in it; see pivot_root(2), "pivot_root(".", ".")".
@@ -50,7 +45,7 @@ long pivot(int root) {
 }
 
 long set_host_name(const char* name) {
-  const long length = static_cast<long>(length_of(name));
+  const long length = length_of(name);
   if (long r = raw_syscall(SYS_sethostname, as_argument(name), length); r < 0) return r;
   return raw_syscall(SYS_setdomainname, as_argument("(none)"), 6);
 }
@@ -130,6 +125,8 @@ long perform(const ChildOperation& op, const ChildProgram& program, bool& expect
       return raw_syscall(SYS_setpgid, 0, 0);
     case Step::session_keyring:
       return raw_syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
+    case Step::exec_context:
+      return set_exec_context(op.path);
     case Step::umask:
       return raw_syscall(SYS_umask, number);
     case Step::cgroup_namespace:

@@ -34,7 +34,7 @@ KernelResult clone_tree_read_only(const std::string& path) {
   return KernelResult::of(fd.release());
 }
 
-KernelResult make_tmpfs(std::uint64_t size_bytes) {
+KernelResult make_tmpfs(std::uint64_t size_bytes, const std::string& selinux_context) {
   const long context = raw_syscall(SYS_fsopen, as_argument("tmpfs"), FSOPEN_CLOEXEC);
   if (context < 0) return KernelResult::failed("fsopen", static_cast<int>(-context));
   UniqueFd filesystem(static_cast<int>(context));
@@ -44,6 +44,10 @@ KernelResult make_tmpfs(std::uint64_t size_bytes) {
   };
   if (long r = configure(FSCONFIG_SET_STRING, "size", size.c_str()); r < 0) return result_of("fsconfig", r);
   if (long r = configure(FSCONFIG_SET_STRING, "mode", "0755"); r < 0) return result_of("fsconfig", r);
+  // One label for all that is made in it; nobody can give a file in it another.
+  if (!selinux_context.empty()) {
+    if (long r = configure(FSCONFIG_SET_STRING, "context", selinux_context.c_str()); r < 0) return result_of("fsconfig", r);
+  }
   if (long r = configure(FSCONFIG_CMD_CREATE, nullptr, nullptr); r < 0) return result_of("fsconfig", r);
   return result_of("fsmount", raw_syscall(SYS_fsmount, filesystem.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
 }

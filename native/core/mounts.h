@@ -13,8 +13,9 @@ namespace bulkhead {
 KernelResult clone_tree_read_only(const std::string& path);
 
 // A detached tmpfs of at most `size_bytes`, root directory mode 0755. It belongs to the launcher's user namespace, which
-// is why device nodes work in it: a tmpfs made inside the child's user namespace would be nodev for ever.
-KernelResult make_tmpfs(std::uint64_t size_bytes);
+// is why device nodes work in it: a tmpfs made inside the child's user namespace would be nodev for ever. A SELinux context
+// is that of all it holds, for good; empty: as the policy has it.
+KernelResult make_tmpfs(std::uint64_t size_bytes, const std::string& selinux_context);
 
 // Seals a mount made above: read-only, nosuid, noexec. (nodev would disable its nodes.)
 KernelResult seal_tmpfs(int mount_fd);

@@ -37,11 +37,11 @@ KernelResult open_beneath(const OpenRequest& request) {
   return fd < 0 ? KernelResult::failed("openat2", static_cast<int>(-fd)) : KernelResult::of(fd);
 }
 
-KernelResult open_tap(const std::string& name) {
+KernelResult open_tap(const std::string& name, const std::string& node) {
   const KernelResult before = interface_index(name);
   if (!before.ok()) return before;
-  UniqueFd tap(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
-  if (!tap) return KernelResult::failed("open /dev/net/tun");
+  UniqueFd tap(open(node.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!tap) return KernelResult::failed("open");
   ifreq request{};
   std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
   // QEMU asks the fd for its flags (TUNGETIFF) and copes with either; with the header it can offload checksums.

@@ -18,7 +18,8 @@ struct OpenRequest {
 // openat2; always close-on-exec. Returns an fd.
 KernelResult open_beneath(const OpenRequest& request);
 
-// Attaches to the existing tap interface `name` and returns its queue fd. Never creates an interface: ENODEV when absent.
-KernelResult open_tap(const std::string& name);
+// Attaches to the existing tap interface `name` through the device `node` and returns its queue fd. Never creates an interface:
+// ENODEV when absent.
+KernelResult open_tap(const std::string& name, const std::string& node);
 
 }  // namespace bulkhead

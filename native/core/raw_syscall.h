@@ -26,6 +26,13 @@ inline long raw_syscall(long number, long a = 0, long b = 0, long c = 0, long d 
   return result;
 }
 
+// strlen without libc.
+inline long length_of(const char* text) {
+  long length = 0;
+  while (text[length] != '\0') ++length;
+  return length;
+}
+
 template <typename T>
 long as_argument(T* pointer) {
   return reinterpret_cast<long>(pointer);

@@ -10,6 +10,7 @@ export const DEBIAN_PACKAGES = {
   libseccomp2: "the filter compiler whose output is compared and proved",
   libselinux1: "contexts of files and processes",
   libsepol2: "decisions of a compiled SELinux policy",
+  secilc: "compiles the SELinux module, with which tests ask it offline",
   "g++": "compiles the native addon (C++20)",
   make: "drives node-gyp's builds",
   python3: "node-gyp runs on it",

@@ -14,6 +14,8 @@ export const KINDS = [
   { name: "integration", parallel: 1, deadlineMs: 600_000 },
   // Linux guests in the lab: minutes each, and not yet steady on a busy machine. Run by name: npm test -- lab_guests
   { name: "lab_guests", parallel: 1, deadlineMs: 900_000, byName: true },
+  // What those run inside the lab. One after the other: each starts VMs in a machine that is emulated itself.
+  { name: "lab", parallel: 1, deadlineMs: 500_000, byName: true },
 ];
 
 /**

@@ -6,6 +6,9 @@ import { ContentCache, openDirectories } from "../state/index.js";
 /** Role policies as installed with this package: policies/ beside dist/. */
 export const POLICY_FOLDER = fileURLToPath(new URL("../../../policies", import.meta.url));
 
+/** The SELinux module and its assertions, likewise. */
+export const SELINUX_FOLDER = fileURLToPath(new URL("../../../selinux", import.meta.url));
+
 /** What all commands on a VM file start from. */
 export async function readPlanRequest(vmFile: string, options: { readonly hostFile?: string }): Promise<PlanRequest> {
   const directories = openDirectories();

@@ -10,6 +10,7 @@ import { addPs } from "./ps.js";
 import { addQmp } from "./qmp.js";
 import { addRun } from "./run.js";
 import { addSeccomp } from "./seccomp.js";
+import { addSelinux } from "./selinux.js";
 import { addStop } from "./stop.js";
 
 /**
@@ -28,5 +29,6 @@ export async function makeProgram(argv: readonly string[]): Promise<Command> {
   const commands = [addRun, addPlan, addPs, addInspect, addAttach, addDevice, addQmp, addStop, addDoctor, addGc, addCompletion];
   for (const add of commands) add(program);
   await addSeccomp(program, argv);
+  await addSelinux(program, argv);
   return program;
 }

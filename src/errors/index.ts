@@ -12,6 +12,7 @@ export {
   SeccompError,
   SeccompInputError,
   SelinuxError,
+  SelinuxInputError,
   SpecError,
   StateError,
 } from "./stage_errors.js";

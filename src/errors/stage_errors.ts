@@ -35,6 +35,11 @@ export class SelinuxError extends BulkheadError {
   readonly exitCode: ExitCode = EXIT.hostCannot;
 }
 
+/** A SELinux policy, context, class or permission that was handed in does not exist or cannot be read. */
+export class SelinuxInputError extends BulkheadError {
+  readonly exitCode: ExitCode = EXIT.badInput;
+}
+
 /** No plan satisfies what was asked: the floor of layers, the limits, the machine's shape. */
 export class PlanError extends BulkheadError {
   readonly exitCode: ExitCode = EXIT.badInput;

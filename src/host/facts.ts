@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { addon, answerOf, isSystemError } from "../kernel/index.js";
+import type { Availability } from "./availability.js";
 import { type CgroupFacts, readCgroupFacts } from "./cgroup_facts.js";
-
-/** Something this host has, or the reason why it has not. */
-export type Availability = { readonly available: true } | { readonly available: false; readonly why: string };
+import { probeSelinux, type SelinuxFacts } from "./selinux_facts.js";
 
 /** Read-only facts about this machine; everything a plan depends on and nothing else. */
 export interface HostFacts {
@@ -20,7 +19,7 @@ export interface HostFacts {
   readonly kvm: Availability;
   readonly cgroup: CgroupFacts;
   readonly coreScheduling: Availability;
-  readonly selinux: Availability;
+  readonly selinux: SelinuxFacts;
 }
 
 function readText(path: string): string | null {
@@ -65,16 +64,6 @@ function probeCoreScheduling(): Availability {
   }
 }
 
-function judgeSelinux(modules: readonly string[] | null): Availability {
-  const enforce = readText("/sys/fs/selinux/enforce");
-  if (enforce === null) {
-    const active = modules === null ? "securityfs is not mounted" : `active security modules: ${modules.join(", ")}`;
-    return { available: false, why: `the kernel runs without SELinux (${active}); boot with lsm=selinux` };
-  }
-  if (enforce !== "1") return { available: false, why: "SELinux is permissive; run: setenforce 1" };
-  return { available: true };
-}
-
 /** Probes this machine. Changes nothing. The KVM guest takes some 10 ms, which a launch that asks for TCG saves. */
 export function probeHost(options: { readonly skipKvm: boolean } = { skipKvm: false }): HostFacts {
   const modules = readText("/sys/kernel/security/lsm")?.split(",") ?? null;
@@ -87,6 +76,6 @@ export function probeHost(options: { readonly skipKvm: boolean } = { skipKvm: fa
     kvm: options.skipKvm ? { available: false, why: "not probed, as nobody asks for it" } : probeKvm(),
     cgroup: readCgroupFacts(),
     coreScheduling: probeCoreScheduling(),
-    selinux: judgeSelinux(modules),
+    selinux: probeSelinux(modules),
   };
 }

@@ -6,6 +6,7 @@ import type { ChannelCalls } from "./channel_calls.js";
 export type ChildStep =
   | "process-group"
   | "session-keyring"
+  | "exec-context"
   | "umask"
   | "cgroup-namespace"
   | "private-mounts"
@@ -140,7 +141,8 @@ export interface Addon extends ChannelCalls {
   sameOpenFile(options: { pid: number; fd: number; otherFd: number }): boolean;
   /** `mode` counts only with O_CREAT; 0 otherwise. */
   openBeneath(options: { directoryFd: number; path: string; flags: bigint; mode: number; resolve: bigint }): number;
-  openTap(options: { name: string }): number;
+  /** `node`: path of the character device 10:200. */
+  openTap(options: { name: string; node: string }): number;
   socketPair(): [number, number];
   /** A listening UNIX socket, SOCK_SEQPACKET or SOCK_STREAM, at a path of at most 107 bytes, which must not exist. */
   listenLocal(options: { path: string; packets: boolean }): number;
@@ -166,8 +168,11 @@ export interface Addon extends ChannelCalls {
   unreadBytes(options: { fd: number; inode: number }): number;
   /** `shared`: beside others that share it. Default: alone. */
   tryLock(options: { fd: number; shared?: boolean }): boolean;
+  /** The SELinux context of a file; with `follow`, of what a symbolic link leads to. ENODATA: it has none. */
+  fileContext(options: { path: string; follow: boolean }): string;
   cloneTreeReadOnly(options: { path: string }): number;
-  makeTmpfs(options: { sizeBytes: number }): number;
+  /** `context`: the SELinux context of all that it holds; empty: as the policy has it for a tmpfs. */
+  makeTmpfs(options: { sizeBytes: number; context: string }): number;
   sealTmpfs(options: { fd: number }): void;
   makeNode(options: {
     directoryFd: number;

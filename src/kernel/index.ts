@@ -14,5 +14,7 @@ export {
 } from "./addon.js";
 export type { FdWatch, MemoryFileFacts, ReceivedBytes, SharedMapping } from "./channel_calls.js";
 export { IMAGE_JUDGE_PROGRAM } from "./image_judge_program.js";
+export { findLibseccomp, type LibseccompFile } from "./library_file.js";
 export { compileFilter } from "./libseccomp.js";
-export { findLibseccomp, type LibseccompFile } from "./libseccomp_file.js";
+export { type LabelledFile, readFileContext, setFileContext, withSocketContext } from "./libselinux.js";
+export { CompiledPolicy, type PolicyDecision, type PolicyQuestion, type RefusedBy } from "./libsepol.js";

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
 import type FfiModule from "ffi-napi";
 import { KernelError, SeccompError } from "../errors/index.js";
-import { findLibseccomp } from "./libseccomp_file.js";
+import { findLibseccomp } from "./library_file.js";
 
 /** One masked equality of a rule: (argument & mask) == value on all 64 bits. */
 export interface MaskedArgument {

@@ -19,6 +19,7 @@ import { askSupervisor } from "./control_client.js";
 import type { AdditionTurn, WirePlanning } from "./control_message.js";
 import { inodesOf, type RunEvidence, readEvidence } from "./evidence.js";
 import { handOver } from "./handover.js";
+import { releaseImagesOf } from "./image_labels.js";
 import { type PreparedDevice, prepareDevice } from "./prepare_device.js";
 import { fdsOfLines, type SerialFiles } from "./serial_line.js";
 import type { PlanningContext } from "./supervision.js";
@@ -39,6 +40,7 @@ export async function addDeviceToVm(directories: Directories, run: KnownRun, add
     return (await askSupervisor(run, request, { deadlineMs: SUPERVISOR_DEADLINE_MS, onTurn })) as AdditionReport;
   } catch (error) {
     await work.abandon();
+    releaseImagesOf(directories, run.record.vm, added.device.id);
     throw error;
   } finally {
     work.close();
@@ -80,7 +82,7 @@ class DeviceStart {
     this.#made = made;
     this.#lines = prepared.lines;
     const fds = made.make(prepared.process);
-    await prepareRoot(planning.directories.cache, prepared.inventory);
+    await prepareRoot(planning.directories.cache, prepared.inventory, prepared.process.selinux);
     if (prepared.plan.cgroup !== null) setCgroupLimits(prepared.plan.cgroup);
     const process = await spawn(prepared, fds, { running: evidence.plan, vmmPid: pidOf(evidence, VMM_ID) });
     this.#pidfd = process.pidfd;

@@ -1,9 +1,9 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { HostError } from "../errors/index.js";
-import { addon, answerOf, isSystemError } from "../kernel/index.js";
 import { dataKey, type FdPlan, imageKey, type ProcessPlan } from "../plan/index.js";
 import type { HeldFd } from "../sandbox/index.js";
 import type { OpenedFile } from "./image.js";
+import { labelledPipe, labelledSockets } from "./labelled_fds.js";
+import { openTap } from "./tap.js";
 
 /** What one process is given, and the launcher's own ends of it. */
 export interface ProcessFds {
@@ -37,10 +37,11 @@ export class MachineFds {
 
   /** The fds of one process. */
   make(plan: ProcessPlan): ProcessFds {
-    const [log, logEnd] = this.#keep(addon.pipePair());
-    const [monitor, monitorEnd] = this.#keep(addon.socketPair());
+    const { selinux } = plan;
+    const [log, logEnd] = this.#keep(labelledPipe(selinux?.log));
+    const [monitor, monitorEnd] = this.#keep(labelledSockets(selinux?.monitor));
     const needsSerial = plan.fds.some((fd) => fd.source.from === "serial");
-    const [serial, serialEnd] = needsSerial ? this.#keep(addon.socketPair()) : [null, null];
+    const [serial, serialEnd] = needsSerial ? this.#keep(labelledSockets(selinux?.monitor)) : [null, null];
     const sourceOf = (fd: FdPlan): number => {
       switch (fd.source.from) {
         case "null":
@@ -52,7 +53,7 @@ export class MachineFds {
         case "serial":
           return serialEnd as number;
         case "channel":
-          return this.#channelEnd(fd.source.device, plan.id === fd.source.device ? "device" : "vmm");
+          return this.#channelEnd(fd.source.device, plan.id === fd.source.device ? "device" : "vmm", selinux?.channel);
         case "image":
           return this.#image(imageKey(fd.source.device, 0));
         case "backing":
@@ -60,7 +61,7 @@ export class MachineFds {
         case "data":
           return this.#image(dataKey(fd.source.device, fd.source.layer));
         case "tap":
-          return this.#keepOne(openTap(fd.source.name));
+          return this.#keepOne(openTap(fd.source.name, selinux?.tap));
       }
     };
     const held = plan.fds.map((fd) => {
@@ -100,8 +101,8 @@ export class MachineFds {
     return { fd, inode: `${facts.dev}:${facts.ino}` };
   }
 
-  #channelEnd(device: string, side: "device" | "vmm"): number {
-    const pair = this.#channels.get(device) ?? this.#keep(addon.socketPair());
+  #channelEnd(device: string, side: "device" | "vmm", context?: string): number {
+    const pair = this.#channels.get(device) ?? this.#keep(labelledSockets(context));
     this.#channels.set(device, pair);
     return pair[side === "device" ? 0 : 1];
   }
@@ -110,28 +111,5 @@ export class MachineFds {
     const image = this.#images.get(key);
     if (image === undefined) throw new Error(`no image was opened for ${key}`);
     return image.fd;
-  }
-}
-
-/** The queue of an operator's tap. One that is missing is not made, and one that is in use is not taken. */
-function openTap(name: string): number {
-  try {
-    return addon.openTap({ name });
-  } catch (cause) {
-    if (!isSystemError(cause)) throw cause;
-    // EINVAL: TUNSETIFF on a bridge, a physical card, a tun of IP packets, or a tap with several queues.
-    const remedies: Readonly<Record<string, string>> = {
-      EBUSY: "End whatever uses it, or name another tap.",
-      EINVAL: "It is an interface of another kind; name a tap with a single queue.",
-    };
-    const remedy = remedies[cause.code] ?? `Make it first: ip tuntap add ${name} mode tap && ip link set ${name} up`;
-    throw new HostError({
-      code: "tap-unavailable",
-      tried: `Cannot attach to tap "${name}"`,
-      subject: name,
-      answer: answerOf(cause),
-      remedy,
-      cause,
-    });
   }
 }

@@ -8,6 +8,7 @@ import { killCgroup, removeCgroup } from "../sandbox/index.js";
 import {
   bootId,
   type Directories,
+  findRun,
   identifyProcess,
   isAlive,
   type KnownRun,
@@ -16,12 +17,14 @@ import {
   OwnedRun,
   type ProcessIdentity,
   type RunRecord,
+  releaseCategories,
   releaseUids,
   removeUnrecorded,
   reservedUids,
   uidsOfProcess,
 } from "../state/index.js";
 import { readPlannedCgroup } from "./evidence.js";
+import { releaseImages, releaseImagesOfDead } from "./image_labels.js";
 
 /** include/uapi/asm-generic/signal.h */
 const SIGKILL = 9;
@@ -75,7 +78,7 @@ function cgroupOfDamaged(run: KnownRun): string | null {
 }
 
 /** The steps of ending a VM and forgetting it, as kill tests name them. */
-export type CleanupStep = "end-processes" | "remove-cgroup" | "release-uids" | "forget";
+export type CleanupStep = "end-processes" | "remove-cgroup" | "restore-labels" | "release-uids" | "forget";
 
 /** How a VM is ended. */
 export interface CleanupOptions {
@@ -106,8 +109,12 @@ async function clear(directories: Directories, record: RunRecord, options: Clean
   }
   onStep?.("remove-cgroup");
   if (record.cgroup !== null) await removeCgroup(record.cgroup, patienceMs);
+  // Before the categories: an image at a pair that another VM draws would be that VM's.
+  onStep?.("restore-labels");
+  releaseImages(directories, record.vm);
   onStep?.("release-uids");
   releaseUids(directories, uids);
+  releaseCategories(directories, record.vm);
 }
 
 /** Ends a VM that this launcher owns, whatever state it is in, and forgets it. */
@@ -195,9 +202,12 @@ const STRANGERS_PATIENCE_MS = 100;
 export async function collectGarbage(directories: Directories, urgentFor: string | null = null): Promise<CleanupReport> {
   removeUnrecorded(directories);
   const patient: CleanupOptions = {};
-  return endOrphans(
+  const report = await endOrphans(
     directories,
     listRuns(directories).filter((run) => run.state === "dead"),
     (vm) => (urgentFor === null || vm === urgentFor ? patient : { patienceMs: STRANGERS_PATIENCE_MS }),
   );
+  // What a confined launcher could not reach, or one that died between two steps.
+  releaseImagesOfDead(directories, (vm) => findRun(directories, vm) !== null);
+  return report;
 }

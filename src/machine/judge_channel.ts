@@ -1,10 +1,10 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { Socket } from "node:net";
-import { addon } from "../kernel/index.js";
 import type { ProcessPlan } from "../plan/index.js";
 import type { HeldFd } from "../sandbox/index.js";
 import type { OpenedFile } from "./image.js";
 import { VERDICT_BYTES } from "./image_verdict.js";
+import { labelledSockets } from "./labelled_fds.js";
 
 /** What a judge is given, and the launcher's end of its channel. */
 export class JudgeFds {
@@ -18,7 +18,7 @@ export class JudgeFds {
       this.#open.push(fd);
       return fd;
     };
-    const [near, far] = addon.socketPair();
+    const [near, far] = labelledSockets(plan.selinux?.monitor);
     this.#near = near;
     const channel = keep(far);
     const nothing = keep(openSync("/dev/null", constants.O_RDONLY));

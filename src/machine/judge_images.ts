@@ -40,7 +40,7 @@ interface Sitting extends JudgeInputs {
 export async function judgeImages(inputs: JudgeInputs): Promise<void> {
   const { plan, role, request } = inputs;
   if (plan.judges.length === 0) return;
-  await prepareRoot(request.directories.cache, role.inputs.inventory);
+  await prepareRoot(request.directories.cache, role.inputs.inventory, plan.judges[0]?.selinux ?? null);
   // The VM's own is made when its processes start: a judge is never in one session with them.
   const session = openSession({ ...plan, processes: plan.judges });
   try {

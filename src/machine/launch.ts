@@ -139,7 +139,7 @@ class Launch {
     const [{ plan, inventories }, { directories, spec }] = [this.#prepared, this.#request];
     logEvent(directories, { event: "launch", vm: plan.vm, accel: plan.machine.accel });
     this.#step("build-roots");
-    for (const inventory of inventories.values()) await prepareRoot(directories.cache, inventory);
+    for (const one of inventories.values()) await prepareRoot(directories.cache, one, plan.processes[0]?.selinux ?? null);
     this.#step("make-group");
     if (plan.cgroup !== null) claimCgroup(this.#run, plan.cgroup);
     this.#step("open-channels");

@@ -10,8 +10,10 @@ import {
 import { rootsDirectory } from "../sandbox/index.js";
 import { type AddedDevice, addDeviceToSpec, checkAgainstHost, type VmSpec } from "../spec/index.js";
 import { readUidUse, reserveUid } from "../state/index.js";
+import { drawLabelsOfAdded } from "./draw_identities.js";
 import type { RecordedSpec } from "./evidence.js";
 import type { OpenedFile } from "./image.js";
+import { holdImages } from "./image_labels.js";
 import { judgeImages } from "./judge_images.js";
 import { resolveRoles } from "./prepare_plan.js";
 import { type ResolvedRole, readPolicyFolder } from "./resolved_role.js";
@@ -56,10 +58,12 @@ export async function prepareDevice(vm: RunningVm, added: AddedDevice): Promise<
   const images = openImagesOf(device.id, { spec, hostConfig, claimIn: directories });
   try {
     const uid = reserveUid(directories, hostConfig.uids, { vm: spec.name, use: readUidUse() });
-    const identities = new Map([[device.id, { uid, gid: uid }]]);
     const facts = new Map([...images].map(([key, file]) => [key, file.facts]));
-    const inputs = { ...inputsOf(planning, spec, roles), identities, images: facts };
+    const known = inputsOf(planning, spec, roles);
+    const labels = drawLabelsOfAdded({ ...known, directories }, running, device);
+    const inputs = { ...known, identities: new Map([[device.id, { uid, gid: uid, labels }]]), images: facts };
     const planned = planAddedDevice(inputs, running, device);
+    holdImages(directories, { vm: spec.name, processes: [planned.process] }, images);
     const judge = roles.get(IMAGE_JUDGE_ROLE);
     const plan = { ...planned.plan, judges: planned.judges };
     if (judge !== undefined) await judgeImages({ request: { ...planning, spec }, plan, role: judge, images });

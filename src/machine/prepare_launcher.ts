@@ -19,9 +19,9 @@ export async function resolveLauncher(
   folder: PolicyFolder,
 ): Promise<LauncherRole> {
   const { policy, filter } = await compileRole(request, LAUNCHER_ROLE, folder);
-  const { run, log, cache } = request.directories;
+  const { run, log, lib, cache } = request.directories;
   const { base64, ...facts } = filter;
-  const places = { run, log, cache, installation: INSTALLATION };
+  const places = { run, log, lib, cache, installation: INSTALLATION };
   return { inputs: { policy, filter: facts, places }, filter: Buffer.from(base64, "base64") };
 }
 
@@ -37,10 +37,11 @@ export interface Successor {
  */
 export async function planSuccessor(
   request: Pick<PlanRequest, "directories" | "policyFolder">,
-  { vm, cgroup, launcher }: Pick<LaunchPlan, "vm" | "cgroup" | "launcher">,
+  { vm, cgroup, launcher, processes }: Pick<LaunchPlan, "vm" | "cgroup" | "launcher" | "processes">,
 ): Promise<Successor> {
   const { inputs, filter } = await resolveLauncher(request, readPolicyFolder(request.policyFolder));
   // The kernel is still the one that the VM was launched on.
   const landlockAbi = launcher.landlock?.abi ?? 0;
-  return { launcher: planLauncher(inputs, { vm, landlockAbi, cgroup }), launcherFilter: filter };
+  const labelled = processes.some(({ selinux }) => selinux !== null);
+  return { launcher: planLauncher(inputs, { vm, landlockAbi, cgroup, labelled }), launcherFilter: filter };
 }

@@ -1,9 +1,11 @@
 import { PolicyError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
-import { type Identity, IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan, planLaunch, type VmCgroupPlan } from "../plan/index.js";
+import { IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan, planLaunch, type VmCgroupPlan } from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
 import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
-import { type Directories, drawUid, readUidUse, reserveUid } from "../state/index.js";
+import type { Directories } from "../state/index.js";
+import { drawIdentities } from "./draw_identities.js";
+import { holdImages } from "./image_labels.js";
 import { judgeImages } from "./judge_images.js";
 import { resolveLauncher } from "./prepare_launcher.js";
 import { type PolicyFolder, type ResolvedRole, readPolicyFolder, resolveImageJudge, resolveRole } from "./resolved_role.js";
@@ -59,7 +61,9 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
   const filesRequest = { spec, hostConfig, claimIn: options.claimsFiles ? directories : null };
   const files = openTenantFiles(filesRequest);
   try {
-    const identities = drawIdentities(request, options.onReserved);
+    const processes = [...spec.devices, { id: VMM_ID, role: VMM_ID }];
+    const owner = { vm: spec.name, hostConfig, facts, directories, reserves: options.onReserved !== null };
+    const identities = drawIdentities(owner, processes, options.onReserved ?? (() => {}));
     const plan = planLaunch({
       spec,
       hostConfig,
@@ -72,7 +76,10 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
       rootsDirectory: rootsDirectory(directories.cache),
     });
     const judge = roles.get(IMAGE_JUDGE_ROLE);
-    if (judge !== undefined) {
+    // Before the judges, whose domain reads an image by its label; a plan to look at changes no label, and has nothing judged then.
+    const isLabelled = plan.processes.some(({ selinux }) => selinux !== null);
+    if (options.claimsFiles) holdImages(directories, plan, files.images);
+    if (judge !== undefined && (options.claimsFiles || !isLabelled)) {
       if (plan.cgroup !== null) options.claimGroup?.(plan.cgroup);
       const judges = options.claimGroup === null ? plan.judges.map((one) => ({ ...one, cgroup: null })) : plan.judges;
       await judgeImages({ request, plan: { ...plan, judges }, role: judge, images: files.images });
@@ -133,21 +140,4 @@ async function requireModels({ spec, policyFolder }: PlanRequest, roles: Readonl
     const position = spec.source.locate(["devices", index, "model"]);
     requireRoleOfModel(policy, { model: device.model, position, homes: rolesOfModel(policyFolder, device.model) });
   }
-}
-
-function drawIdentities(request: PlanRequest, onReserved: OnReserved | null): Map<string, Identity> {
-  const owner = { vm: request.spec.name, use: readUidUse() };
-  const { uids: range } = request.hostConfig;
-  const uids: number[] = [];
-  const identities = new Map<string, Identity>();
-  for (const id of [...request.spec.devices.map((device) => device.id), VMM_ID]) {
-    const uid =
-      onReserved === null
-        ? drawUid(range, owner, (drawn) => !uids.includes(drawn))
-        : reserveUid(request.directories, range, owner);
-    uids.push(uid);
-    onReserved?.([...uids]);
-    identities.set(id, { uid, gid: uid });
-  }
-  return identities;
 }

@@ -30,6 +30,8 @@ export interface ThreadStatus {
 export interface ObservedThread extends ThreadStatus {
   /** What the kernel keeps for this thread alone, although the process has it: what is read of the process does not hold for it. */
   readonly apart: readonly ThreadPart[];
+  /** Its SELinux context; null where the kernel shows none, or one of another security module. */
+  readonly selinuxContext: string | null;
 }
 
 /** Things that a thread normally shares with its process. */
@@ -62,7 +64,22 @@ export function observeThread(directory: ProcessDirectory, tid: number): Observe
 }
 
 function readThread(directory: ProcessDirectory, tid: number): ObservedThread {
-  return { ...observeThreadStatus(directory, tid), apart: tid === directory.pid ? [] : findApart(directory, tid) };
+  return {
+    ...observeThreadStatus(directory, tid),
+    apart: tid === directory.pid ? [] : findApart(directory, tid),
+    selinuxContext: readContext(directory, tid),
+  };
+}
+
+/** Other security modules write one word here; a kernel without any answers EINVAL: proc_pid_attr_read(), fs/proc/base.c. */
+function readContext(directory: ProcessDirectory, tid: number): string | null {
+  try {
+    const text = directory.read(`task/${tid}/attr/current`).replace(/[\0\n]+$/, "");
+    return text.includes(":") ? text : null;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EINVAL" || (error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
 }
 
 /** The status of every thread of a process, by any user; empty when it ended. */

@@ -16,6 +16,7 @@ export type {
   ProcessPlan,
   RootEntry,
   SeccompPlan,
+  SelinuxPlan,
   VmCgroupPlan,
 } from "./launch_plan.js";
 export { planLauncher } from "./launcher.js";

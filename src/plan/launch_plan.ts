@@ -66,7 +66,7 @@ export interface ProcessPlan {
   readonly landlock: LandlockPlan | null;
   readonly limits: LimitsPlan;
   readonly cgroup: ProcessCgroupPlan | null;
-  readonly selinux: { readonly context: string; readonly image: string | null } | null;
+  readonly selinux: SelinuxPlan | null;
   readonly layers: LayerStatuses;
   /** The slot of a device that was added while the VM ran; absent for all others. */
   readonly hotPlugSlot?: number;
@@ -129,6 +129,25 @@ export interface SeccompPlan {
   readonly generator: string;
   /** What the choice was made by, in a sentence. */
   readonly generatorWhy: string;
+}
+
+/** Contexts as the kernel prints them. */
+export interface SelinuxPlan {
+  /** Of every thread of the process. */
+  readonly context: string;
+  /** Of the image that it is given; null without one. */
+  readonly image: string | null;
+  /** Of backing files. */
+  readonly sharedImage: string;
+  /** Of the private /dev and /boot and all that they hold. */
+  readonly node: string;
+  readonly tap: string;
+  readonly log: string;
+  readonly monitor: string;
+  readonly channel: string;
+  /** Of the private root's files, and of the one that is its program. */
+  readonly root: string;
+  readonly program: string;
 }
 
 /** Access bits as landlock(7) names them. */

@@ -7,6 +7,8 @@ interface LauncherVm {
   readonly vm: string;
   readonly landlockAbi: number;
   readonly cgroup: VmCgroupPlan | null;
+  /** Whether the VM has SELinux labels, which are given back. */
+  readonly labelled: boolean;
 }
 
 /**
@@ -29,13 +31,14 @@ const WRITE = ["write_file", "truncate"];
 const REPLACE = ["make_reg", "remove_file"];
 
 /** Its own VM's record and groups, its reservations, the event log; to read, what Node and a death's cause need. */
-function planDomain({ places }: LauncherInputs, { vm, landlockAbi, cgroup }: LauncherVm): LandlockPlan {
+function planDomain({ places }: LauncherInputs, { vm, landlockAbi, cgroup, labelled }: LauncherVm): LandlockPlan {
   const handledFs = landlockNames(landlockAbi, LANDLOCK_FS_ACCESS);
   const rules = [
     { path: `${places.run}/vms/${vm}`, access: [...READ, ...WRITE, ...REPLACE, "make_sock", "remove_dir"] },
     { path: `${places.run}/vms`, access: ["remove_dir"] },
     { path: `${places.run}/uids`, access: [...READ, "remove_file"] },
     { path: places.log, access: [...WRITE, ...REPLACE] },
+    ...(labelled ? labelRules(places) : []),
     ...(cgroup === null ? [] : cgroupRules(cgroup.path)),
     { path: "/proc", access: READ },
     { path: places.installation, access: READ },
@@ -49,6 +52,14 @@ function planDomain({ places }: LauncherInputs, { vm, landlockAbi, cgroup }: Lau
     scoped: landlockAbi >= SCOPES_ABI ? ["abstract_unix_socket"] : [],
     rules: rules.map(({ path, access }) => ({ path, access: access.filter((name) => handledFs.includes(name)) })),
   };
+}
+
+/** The VM's lease of categories, and the journal of labels that are not the files' own. */
+function labelRules({ run, lib }: LauncherInputs["places"]): { path: string; access: string[] }[] {
+  return [
+    { path: `${run}/categories`, access: [...READ, "remove_file"] },
+    { path: lib, access: [...READ, ...WRITE, ...REPLACE] },
+  ];
 }
 
 /** The first ABI with scopes: include/uapi/linux/landlock.h, Linux 6.12. */

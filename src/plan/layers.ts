@@ -46,9 +46,7 @@ export function judgeLayers(facts: HostFacts): LayerStatuses {
   statuses.landlock = judgeLandlock(facts.landlockAbi);
   statuses.cgroup = judgeCgroup(facts);
   statuses["core-scheduling"] = fromAvailability(facts.coreScheduling);
-  statuses.selinux = facts.selinux.available
-    ? { status: "unavailable", why: "this version of Bulkhead does not label processes yet" }
-    : { status: "unavailable", why: facts.selinux.why };
+  statuses.selinux = fromAvailability(facts.selinux);
   return statuses;
 }
 

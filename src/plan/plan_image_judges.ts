@@ -59,7 +59,7 @@ function planJudgeCgroup(inputs: DevicePlanInputs, id: string, policy: ResolvedP
 function planJudge(inputs: DevicePlanInputs, judged: JudgedImage, layers: LayerStatuses): ProcessPlan {
   const { key, image, source } = judged;
   const role = roleOf(inputs, IMAGE_JUDGE_ROLE);
-  const confinement = planConfinement(inputs, { id: source.device, role, accel: "tcg", boot: null });
+  const confinement = planConfinement(inputs, { id: source.device, role, accel: "tcg", boot: null, image: "judge" });
   const id = `${key}-judge`;
   return {
     id,

@@ -1,5 +1,6 @@
 import type { HostFacts, ProgramInventory } from "../host/index.js";
 import type { ResolvedPolicy } from "../policy/index.js";
+import type { ProcessLabels } from "../selinux/index.js";
 import type { HostConfig, VmSpec } from "../spec/index.js";
 
 /** Everything a plan is computed from. The same inputs give the same plan. */
@@ -34,7 +35,7 @@ export interface LauncherInputs {
   readonly policy: ResolvedPolicy;
   readonly filter: FilterFacts;
   /** Absolute paths of directories: state, event log, caches, and the package itself, whose modules Node may still load. */
-  readonly places: { readonly run: string; readonly log: string; readonly cache: string; readonly installation: string };
+  readonly places: Readonly<Record<"run" | "log" | "lib" | "cache" | "installation", string>>;
 }
 
 export interface FilterFacts {
@@ -48,6 +49,8 @@ export interface FilterFacts {
 export interface Identity {
   readonly uid: number;
   readonly gid: number;
+  /** null on a host that does not enforce SELinux with our module. */
+  readonly labels: ProcessLabels | null;
 }
 
 export interface ImageFacts {

@@ -34,13 +34,14 @@ export function planLaunch(inputs: PlanInputs): LaunchPlan {
   ];
   const policies = processes.map((process) => roleOf(inputs, process.role).policy);
   const cgroup = planVmCgroup(inputs, policies);
+  const labelled = processes.some(({ selinux }) => selinux !== null);
   return {
     schemaVersion: 1,
     vm: spec.name,
     machine,
     judges: planImageJudges(inputs, layers),
     processes,
-    launcher: planLauncher(inputs.launcher, { vm: spec.name, landlockAbi: inputs.facts.landlockAbi, cgroup }),
+    launcher: planLauncher(inputs.launcher, { vm: spec.name, landlockAbi: inputs.facts.landlockAbi, cgroup, labelled }),
     cgroup,
     onDeviceExit: spec.onDeviceExit,
     hangDeadlineMs: spec.hangDeadlineMs,
@@ -97,7 +98,7 @@ export function planDevice(inputs: DevicePlanInputs, device: DeviceSpec, layers:
     id: device.id,
     role: device.role,
     argv: deviceArguments(role.inventory.program, device, wiring),
-    ...planConfinement(inputs, { id: device.id, role, accel: "tcg", boot: null }),
+    ...planConfinement(inputs, { id: device.id, role, accel: "tcg", boot: null, image: imageUse(device) }),
     fds: [...STANDARD_FDS, channel, ...backends],
     monitor: [...wiring.attach, { execute: "x-exit-preconfig" }],
     ...(device.watchdog === null ? {} : { onWatchdog: device.watchdog.action }),
@@ -105,6 +106,11 @@ export function planDevice(inputs: DevicePlanInputs, device: DeviceSpec, layers:
     cgroup: planProcessCgroup(inputs, { id: device.id, policy: role.policy, cpus: 1, io: planIoLimit(device, data) }),
     layers,
   };
+}
+
+function imageUse({ disk }: DeviceSpec): "none" | "write" | "read" {
+  if (disk === null) return "none";
+  return disk.readOnly ? "read" : "write";
 }
 
 function planBackends(inputs: DevicePlanInputs, device: DeviceSpec): FdPlan[] {
@@ -144,7 +150,7 @@ function planVmm(
       accel: vm.machine.accel,
       channels: channels.map((channel, index) => ({ device: vm.devices[index] as DeviceSpec, fd: channel.fd })),
     }),
-    ...planConfinement(inputs, { id: VMM_ID, role, accel: vm.machine.accel, boot }),
+    ...planConfinement(inputs, { id: VMM_ID, role, accel: vm.machine.accel, boot, image: "none" }),
     fds: [...STANDARD_FDS, ...serial, ...channels],
     monitor: [],
     // One more than the guest's: the main loop and the vCPUs do not starve each other.

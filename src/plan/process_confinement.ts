@@ -1,6 +1,7 @@
+import type { ProcessLabels } from "../selinux/index.js";
 import { MONITOR_FD } from "./arguments.js";
 import { planLandlock } from "./landlock.js";
-import type { FdPlan, NamespaceName } from "./launch_plan.js";
+import type { FdPlan, NamespaceName, SelinuxPlan } from "./launch_plan.js";
 import { planLimits } from "./limits.js";
 import type { DevicePlanInputs, Identity, RoleInputs } from "./plan_inputs.js";
 import { planNodes, planRoot } from "./root_plan.js";
@@ -38,9 +39,16 @@ function identityOf(inputs: DevicePlanInputs, id: string): Identity {
 /** What devices, the VMM and the judges of images have in common. */
 export function planConfinement(
   inputs: DevicePlanInputs,
-  process: { id: string; role: RoleInputs; accel: "kvm" | "tcg"; boot: { kernel: string; initrd: string | null } | null },
+  process: {
+    id: string;
+    role: RoleInputs;
+    accel: "kvm" | "tcg";
+    boot: { kernel: string; initrd: string | null } | null;
+    image: ImageUse;
+  },
 ) {
   const { role } = process;
+  const { uid, gid, labels } = identityOf(inputs, process.id);
   const { policy, filter } = role;
   const nodes = planNodes(policy, process.accel);
   const granted = {
@@ -49,7 +57,8 @@ export function planConfinement(
   };
   return {
     env: ENVIRONMENT,
-    ...identityOf(inputs, process.id),
+    uid,
+    gid,
     umask: UMASK,
     hostName: HOST_NAME,
     namespaces: NAMESPACES,
@@ -69,6 +78,14 @@ export function planConfinement(
     },
     landlock: planLandlock(inputs.facts.landlockAbi, granted, process.boot !== null),
     limits: planLimits(policy),
-    selinux: null,
+    selinux: labels === null ? null : planSelinux(labels, process.image),
   };
+}
+
+/** What a process does with an image: none, one that it may write, one that it only reads, one that it judges beforehand. */
+type ImageUse = "none" | "write" | "read" | "judge";
+
+function planSelinux({ process, judge, image, ...labels }: ProcessLabels, use: ImageUse): SelinuxPlan {
+  const ofImage = { none: null, write: image, read: labels.sharedImage, judge: null };
+  return { context: use === "judge" ? judge : process, image: ofImage[use], ...labels };
 }

@@ -34,16 +34,17 @@ export interface MountRequest {
 export function openChildMounts(request: MountRequest): ChildMounts {
   const { plan, keep } = request;
   const root = keep(addon.cloneTreeReadOnly({ path: request.rootPath }));
-  const dev = keep(addon.makeTmpfs({ sizeBytes: DEV_BYTES }));
+  const context = plan.selinux?.node ?? "";
+  const dev = keep(addon.makeTmpfs({ sizeBytes: DEV_BYTES, context }));
   for (const node of plan.nodes) addon.makeNode({ directoryFd: dev, ...node, user: plan.uid, group: plan.gid });
   addon.sealTmpfs({ fd: dev });
-  return { root, dev, boot: request.bootFiles.length === 0 ? null : openBoot(request.bootFiles, keep) };
+  return { root, dev, boot: request.bootFiles.length === 0 ? null : openBoot(request, context) };
 }
 
 /** Copies, so that the process needs no right on the tenant's file and cannot see it change. */
-function openBoot(files: readonly BootFile[], keep: MountRequest["keep"]): number {
+function openBoot({ bootFiles: files, keep }: MountRequest, context: string): number {
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, BOOT_SLACK_BYTES);
-  const fd = keep(addon.makeTmpfs({ sizeBytes }));
+  const fd = keep(addon.makeTmpfs({ sizeBytes, context }));
   for (const file of files) {
     const place = `/proc/self/fd/${fd}/${file.name}`;
     copyFileSync(`/proc/self/fd/${file.fd}`, place, constants.COPYFILE_EXCL);

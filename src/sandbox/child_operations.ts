@@ -74,6 +74,8 @@ export function childOperations(plan: ProcessPlan, fds: ChildFds, filter: Buffer
     // No /proc file tells a process's keyring; the launcher's is known here.
     { step: "expect-own-keyring", number: fds.launcherKeyring },
     { step: "umask", number: BigInt(plan.umask) },
+    // While there is a /proc. From here on nothing but the last step executes a program.
+    ...(plan.selinux === null ? [] : [{ step: "exec-context", path: plan.selinux.context } as const]),
     ...(plan.namespaces.includes("cgroup") ? [{ step: "cgroup-namespace" } as const] : []),
     ...enterRoot(fds),
     { step: "host-name", path: plan.hostName },

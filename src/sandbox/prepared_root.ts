@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { SandboxError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import { addon, answerOf } from "../kernel/index.js";
+import { labelRoot, type RootLabels } from "./root_labels.js";
 import { compareRoot, MOUNT_POINTS, SEALED_MTIME_S } from "./root_tree.js";
 
 const DIRECTORY_MODE = 0o755;
@@ -15,14 +16,23 @@ export function rootsDirectory(cacheDirectory: string): string {
 }
 
 /**
- * Makes sure that the private root of this inventory stands, complete and unchanged, and returns its path.
+ * Makes sure that the private root of this inventory stands, complete, unchanged and labelled (null: on a host without
+ * SELinux), and returns its path.
  * Built beside its place and moved there in one step, so that a launch never sees half of one.
  * Throws SandboxError "root-unbuildable".
  */
-export async function prepareRoot(cacheDirectory: string, inventory: ProgramInventory): Promise<string> {
+export async function prepareRoot(
+  cacheDirectory: string,
+  inventory: ProgramInventory,
+  labels: RootLabels | null = null,
+): Promise<string> {
   const path = `${rootsDirectory(cacheDirectory)}/${inventory.sha256}`;
-  const differences = compareRoot(path, inventory);
-  if (differences.length === 0) return path;
+  if (compareRoot(path, inventory).length > 0) await buildRoot(cacheDirectory, inventory, path);
+  if (labels !== null) labelRoot(path, inventory, labels);
+  return path;
+}
+
+async function buildRoot(cacheDirectory: string, inventory: ProgramInventory, path: string): Promise<void> {
   try {
     await mkdir(rootsDirectory(cacheDirectory), { recursive: true, mode: 0o700 });
     const building = await startBuilding(rootsDirectory(cacheDirectory));
@@ -42,7 +52,6 @@ export async function prepareRoot(cacheDirectory: string, inventory: ProgramInve
       cause,
     });
   }
-  return path;
 }
 
 /** Begins the name of a root that is not whole yet, or not any more. */

@@ -8,6 +8,8 @@ export interface Directories {
   readonly run: string;
   /** Private roots, compiled filters and inventories; may be deleted at any time. */
   readonly cache: string;
+  /** What must outlive a reboot: the labels that images had before they were relabelled. */
+  readonly lib: string;
   /** The event log. */
   readonly log: string;
   /** The socket of journald, which gets every event too; nothing happens where there is none. Not made by us. */
@@ -17,6 +19,7 @@ export interface Directories {
 const DEFAULTS: Directories = {
   run: "/run/bulkhead",
   cache: "/var/cache/bulkhead",
+  lib: "/var/lib/bulkhead",
   log: "/var/log/bulkhead",
   journal: "/run/systemd/journal/socket",
 };
@@ -31,7 +34,13 @@ export function openDirectories(environment: NodeJS.ProcessEnv = process.env): D
   const base = environment[OVERRIDE];
   const places = base === undefined ? DEFAULTS : placesBelow(base);
   const directories = { ...places, cache: environment[CACHE_OVERRIDE] ?? places.cache };
-  for (const path of [...(base === undefined ? [] : [base]), directories.run, directories.cache, directories.log]) {
+  for (const path of [
+    ...(base === undefined ? [] : [base]),
+    directories.run,
+    directories.cache,
+    directories.lib,
+    directories.log,
+  ]) {
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
     } catch (cause) {
@@ -50,7 +59,7 @@ export function openDirectories(environment: NodeJS.ProcessEnv = process.env): D
 }
 
 function placesBelow(base: string): Directories {
-  return { run: `${base}/run`, cache: `${base}/cache`, log: `${base}/log`, journal: `${base}/journal` };
+  return { run: `${base}/run`, cache: `${base}/cache`, lib: `${base}/lib`, log: `${base}/log`, journal: `${base}/journal` };
 }
 
 /** Write permission of group and others: inode(7). */

@@ -27,6 +27,10 @@ export type MachineEvent =
   | (Named<"control-refused"> & { readonly uid: number | null })
   | OfProcess<"device-added">
   | OfProcess<"device-removed">
+  /** An image was given the label that its device needs, or its own again. */
+  | (Named<"relabel"> & LabelFacts)
+  /** An image does not have its own label again: somebody relabelled it meanwhile, or it could not be reached. */
+  | (Named<"label-left"> & LabelFacts)
   /** An orderly stop was asked for. */
   | Named<"stop">
   /** The VM has ended; the launcher exits with `exitCode`. `process` caused it, null for an orderly end. */
@@ -44,6 +48,11 @@ interface OfProcess<Name extends string> extends Named<Name> {
   /** Id of the process. */
   readonly process: string;
   /** One sentence for a person. */
+  readonly detail: string;
+}
+
+interface LabelFacts {
+  readonly path: string;
   readonly detail: string;
 }
 
@@ -72,6 +81,8 @@ export const EVENT_PRIORITY: Readonly<Record<EventName, 2 | 4 | 6>> = {
   "control-refused": 4,
   "device-added": 6,
   "device-removed": 6,
+  relabel: 6,
+  "label-left": 4,
   stop: 6,
   end: 6,
   cleanup: 6,

@@ -25,6 +25,8 @@ function fieldsOf(z: Zod): Readonly<Record<string, Readonly<Record<string, ZodMi
     "control-refused": { uid: z.nullable(z.int().check(z.nonnegative())) },
     "device-added": process,
     "device-removed": process,
+    relabel: { path: text, detail: text },
+    "label-left": { path: text, detail: text },
     stop: {},
     end: { process: z.nullable(text), reason: text, detail: text, exitCode: z.int().check(z.nonnegative(), z.maximum(255)) },
     cleanup: {},

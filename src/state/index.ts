@@ -1,9 +1,11 @@
 export { bootId } from "./boot_id.js";
+export { leaseCategories, leasedCategories, releaseCategories } from "./category_lease.js";
 export { ContentCache } from "./content_cache.js";
 export { type Directories, openDirectories } from "./directories.js";
 export { EVENT_PRIORITY, type EventName, type MachineEvent } from "./event.js";
 export { type LoggedEvent, logEvent, watchEvents } from "./event_log.js";
 export { eventJsonSchema, findEventFault } from "./event_schema.js";
+export { withExclusiveLock } from "./exclusive_lock.js";
 export { identifyProcess, isAlive, type ProcessIdentity } from "./process_identity.js";
 export {
   drawUid,

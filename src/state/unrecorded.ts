@@ -1,4 +1,5 @@
 import { closeSync, statSync } from "node:fs";
+import { leasingVms, releaseCategories, removeUnwrittenLeases } from "./category_lease.js";
 import type { Directories } from "./directories.js";
 import { releaseUids, removeUnwrittenReservations, reservedUids, reservingVms } from "./reservation.js";
 import { listNames, runsDirectory } from "./run.js";
@@ -28,10 +29,14 @@ export function removeUnrecorded(directories: Directories, ageMs = UNRECORDED_AG
  */
 export function releaseStrayUids(directories: Directories): void {
   removeUnwrittenReservations(directories, UNRECORDED_AGE_MS);
-  for (const vm of reservingVms(directories)) {
+  removeUnwrittenLeases(directories, UNRECORDED_AGE_MS);
+  for (const vm of new Set([...reservingVms(directories), ...leasingVms(directories)])) {
     const directory = `${runsDirectory(directories)}/${vm}`;
     if (readRecord(directory) !== null) continue;
-    forgetUnrecorded(directory, () => releaseUids(directories, reservedUids(directories, vm)));
+    forgetUnrecorded(directory, () => {
+      releaseUids(directories, reservedUids(directories, vm));
+      releaseCategories(directories, vm);
+    });
   }
 }
 

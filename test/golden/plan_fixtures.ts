@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import type { HostFacts, ProgramInventory } from "../../src/host/index.js";
-import { type ImageFacts, imageFiles, type PlanInputs, type RoleInputs } from "../../src/plan/index.js";
+import { type Identity, type ImageFacts, imageFiles, type PlanInputs, type RoleInputs } from "../../src/plan/index.js";
 import type { ResolvedPolicy } from "../../src/policy/index.js";
 import type { SyscallRule } from "../../src/seccomp/index.js";
+import { labelProcess } from "../../src/selinux/index.js";
 import { builtInHostConfig, VMM_ID, type VmSpec } from "../../src/spec/index.js";
 
 /** Inputs of planLaunch that stand still: goldens show what planning does, not how a policy or this machine changed. */
@@ -106,10 +107,12 @@ const LAUNCHER_POLICY = policyOf("launcher", { models: [], nodes: [], limits: PO
 const PLACES = {
   run: "/run/bulkhead",
   log: "/var/log/bulkhead",
+  lib: "/var/lib/bulkhead",
   cache: "/var/cache/bulkhead",
   installation: "/usr/lib/bulkhead/",
 };
 const FIRST_UID = 500_001;
+const FIRST_CATEGORY = 600;
 const HOST_CONFIG = builtInHostConfig();
 
 /** Everything that a plan of this VM is made from: uids from 500001 up, devices first. */
@@ -123,12 +126,21 @@ export function planInputs(spec: VmSpec, facts: Partial<HostFacts> = {}): PlanIn
     hostConfig: HOST_CONFIG,
     facts: { ...FULL_HOST, ...facts },
     roles: new Map(roles),
-    identities: new Map(ids.map((id, index) => [id, { uid: FIRST_UID + index, gid: FIRST_UID + index }])),
+    identities: new Map(ids.map((id, index) => [id, identityOf(spec, { ...FULL_HOST, ...facts }, { id, index })])),
     images: new Map(spec.devices.flatMap((device) => imageOf(device, spec.source.directory))),
     bootFiles: bootFilesOf(spec),
     launcher: { policy: LAUNCHER_POLICY, filter: FILTER, places: PLACES },
     rootsDirectory: "/var/cache/bulkhead/roots",
   };
+}
+
+/** Labels at the pair c3,c9 and a category from c600 up, where the host has SELinux. */
+function identityOf(spec: VmSpec, { selinux }: HostFacts, { id, index }: { id: string; index: number }): Identity {
+  const uid = FIRST_UID + index;
+  if (!selinux.available) return { uid, gid: uid, labels: null };
+  const role = spec.devices.find((device) => device.id === id)?.role ?? VMM_ID;
+  const place = { pair: [3, 9], category: FIRST_CATEGORY + index, role, isVmm: id === VMM_ID } as const;
+  return { uid, gid: uid, labels: labelProcess({ launcher: selinux.launcher, ...place }) };
 }
 
 /** Names beneath /dev are block devices here; all others are regular files on the disk 8:0. */

@@ -53,7 +53,7 @@ test("namespaces: the cgroup namespace stays the host's", async () =>
 test("root: /dev is writable and holds one node more", async () => {
   const richer = alterOnly("disk1", (request) => {
     const user = Number(request.operations.find((one) => one.step === "user-id")?.number);
-    const fd = addon.makeTmpfs({ sizeBytes: 65_536 });
+    const fd = addon.makeTmpfs({ sizeBytes: 65_536, context: "" });
     for (const [name, minor] of [
       ["null", 3],
       ["zero", 5],
@@ -184,7 +184,8 @@ test("uid: the launcher's own gid is kept", async () =>
 
 test("uid: the launcher's own uid is kept; the nodes of its uid are closed to it", async () => {
   const error = await failureOf(vmName("test-uid"), without("user-id"));
-  assert.ok(["verification-failed", "process-died"].includes(error.code), error.message);
+  // QEMU may go on without /dev/null, and then makes a call of its fallback, which its role does not grant.
+  assert.ok(["verification-failed", "process-died", "intrusion"].includes(error.code), error.message);
 });
 
 test("uid: the umask is the launcher's", async () =>

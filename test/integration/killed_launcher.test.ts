@@ -132,7 +132,7 @@ test("launch, killed at run: the VM is orphaned and serves on, closed; a start's
   assert.equal(processes.filter(isRunning), []);
 });
 
-for (const step of ["end-processes", "remove-cgroup", "release-uids", "forget"]) {
+for (const step of ["end-processes", "remove-cgroup", "restore-labels", "release-uids", "forget"]) {
   test(`stop, killed at ${step}: the next gc leaves nothing`, async () => {
     await killAt("stop", step);
     const processes = processesOf();

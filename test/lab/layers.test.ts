@@ -52,18 +52,18 @@ function shortOf(layers: Readonly<Record<string, { readonly status: string }>>):
   return LAYERS.filter((layer) => layers[layer]?.status !== "enforced");
 }
 
-test("plan --json: every layer of every process is to be enforced, but for selinux", () => {
-  for (const { id, layers } of machines[0]?.plan.processes ?? []) assert.equal(shortOf(layers), ["selinux"], id);
+test("plan --json: every layer of every process is to be enforced", () => {
+  for (const { id, layers } of machines[0]?.plan.processes ?? []) assert.equal(shortOf(layers), [], id);
 });
 
-test("inspect --json: the kernel shows every layer but selinux enforced, and no difference from the plan", async () => {
+test("inspect --json: the kernel shows every layer enforced, and no difference from the plan", async () => {
   for (const [index, fixture] of fixtures.entries()) {
     const { exitCode, stdout, stderr } = await runBulkhead(["inspect", NAMES[index] ?? "", "--json"], fixture);
     const { processes, differences } = JSON.parse(stdout);
     assert.equal(differences, [], JSON.stringify(differences));
     assert.is(exitCode, 0, stderr);
     assert.is(processes.length, 4);
-    for (const { id, layers } of processes) assert.equal(shortOf(layers), ["selinux"], id);
+    for (const { id, layers } of processes) assert.equal(shortOf(layers), [], id);
   }
 });
 

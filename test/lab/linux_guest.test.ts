@@ -1,6 +1,6 @@
 // Runs inside the lab, by test/lab_guests/linux_guest.test.ts.
 import * as assert from "uvu/assert";
-import { QEMU_GENERATIONS, type QemuGeneration } from "../../src/compliance/lab/index.js";
+import { QEMU_GENERATIONS, type QemuGeneration, recordDenials } from "../../src/compliance/lab/index.js";
 import { LAYERS } from "../../src/index.js";
 import { suite } from "../support/harness.js";
 import { type MachineFixture, makeFixture } from "../support/machine_fixture.js";
@@ -74,7 +74,9 @@ for (const generation of QEMU_GENERATIONS) {
   test(`QEMU ${generation}: reads, writes, is interrupted, is answered by the peer, powers off; exit 0`, async () => {
     const before = await countPeerPackets();
     const watch = watchCgroups(`test-linux-${generation.replace(".", "-")}`, LEAVES);
-    const run = await runLinuxGuest(generation, { fixture, disks: DISKS[generation] }).finally(watch.stop);
+    const { result: run, denials } = await recordDenials(() =>
+      runLinuxGuest(generation, { fixture, disks: DISKS[generation] }).finally(watch.stop),
+    );
     expectGuest(run);
     expectCharges(watch, run, DISKS[generation]);
     assert.ok((await countPeerPackets()) - before >= PINGS);
@@ -82,8 +84,12 @@ for (const generation of QEMU_GENERATIONS) {
     for (const { id, layers } of run.verified.processes) {
       const short = LAYERS.filter((layer) => layers[layer].status !== "enforced");
       // Debian's kernels have no core scheduling; layers.test.ts runs one that has.
-      assert.equal(short, ["core-scheduling", "selinux"], id);
+      assert.equal(short, ["core-scheduling"], id);
     }
+    assert.equal(
+      denials.map(({ text }) => text),
+      [],
+    );
     assert.equal(fixture.leftovers(), []);
   });
 }

@@ -4,7 +4,7 @@ import { runLabTests } from "./lab_test_run.js";
 
 const test = suite("bulkhead in the lab: every layer", { needs: ["root", "lab-core-scheduling"], timeoutMs: 570_000 });
 
-test("cgroup limits and core scheduling included: every layer but selinux is enforced, and noticed when broken", async () => {
+test("cgroup limits and core scheduling included: every layer is enforced, and noticed when broken", async () => {
   const { exitCode, said, summary } = await runLabTests("core-scheduling", [
     "test/lab/layers.test.ts",
     "test/lab/broken_limits.test.ts",

@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, closeSync, constants, openSync, readFileSync } from "node:fs";
-import { constants as osConstants } from "node:os";
+import { accessSync, closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { constants as osConstants, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFileContext } from "../../src/kernel/index.js";
 import { buildRoot } from "./repository.js";
 import { compileVictim } from "./victim/compile_victim.js";
 
@@ -22,6 +23,8 @@ const PROBES = {
   man: () => runs("man", ["--version"]),
   "systemd-analyze": () => runs("systemd-analyze", ["--version"]),
   zsh: () => runs("zsh", ["--version"]),
+  "label-attribute": probeLabelAttribute,
+  secilc: () => findsOnPath("secilc"),
   strace: () => runs("strace", ["-V"]),
   "user-namespaces": () => runs("unshare", ["--user", "true"]),
   "mount-namespaces": () => runs("unshare", ["--mount", "true"]),
@@ -116,6 +119,25 @@ function probeInt80(): string | null {
   } finally {
     victim.remove();
   }
+}
+
+/** Whether the temporary folder's file system keeps labels; the kernel needs no SELinux for that. */
+function probeLabelAttribute(): string | null {
+  const folder = mkdtempSync(join(tmpdir(), "bulkhead-need-"));
+  try {
+    setFileContext(folder, "system_u:object_r:tmp_t:s0");
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** For a program that knows no option that does nothing. */
+function findsOnPath(program: string): string | null {
+  const places = (process.env["PATH"] ?? "").split(":").map((folder) => join(folder, program));
+  return places.some((place) => existsSync(place)) ? null : `${program} is not on PATH`;
 }
 
 /** Mount point of a file system type as this process sees it (proc_pid_mountinfo(5): the type follows the lone dash). */

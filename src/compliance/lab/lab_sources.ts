@@ -8,10 +8,21 @@ export type LabSource = "init.sh" | "run_job.sh" | "core_scheduling.config" | "i
 
 /** Text of one of the programs in native/lab. Throws HostError "lab-source" when the package is incomplete. */
 export async function readLabSource(name: LabSource): Promise<Buffer> {
-  const file = join(packageDirectory(), "native/lab", name);
+  return readPackageFile(join(packageDirectory(), "native/lab", name));
+}
+
+async function readPackageFile(file: string): Promise<Buffer> {
   return readFile(file).catch((cause: unknown) => {
     throw new HostError({ code: "lab-source", tried: `Cannot read ${file}`, subject: file, answer: "it is not there", cause });
   });
+}
+
+/** How the policy's tools call our module: the file's name without its ending. */
+export const POLICY_MODULE_NAME = "bulkhead.cil";
+
+/** Text of the SELinux module, which the lab's policy gets. Throws HostError "lab-source" when the package is incomplete. */
+export async function readPolicyModule(): Promise<Buffer> {
+  return readPackageFile(join(packageDirectory(), "selinux", POLICY_MODULE_NAME));
 }
 
 /** The directory that package.json lies in: this file is at dist/src/compliance/lab in it. */

@@ -61,7 +61,7 @@ function compareSides(plan: ProcessPlan, observed: ObservedProcess, filters: Loa
       planned: plan.layers["core-scheduling"].status,
       observed: observed.coreCookie === null ? null : String(observed.coreCookie),
     },
-    selinux: { planned: plan.selinux, observed: null },
+    selinux: { planned: plan.selinux, observed: perThread((thread) => thread.selinuxContext) },
   };
 }
 

@@ -27,6 +27,8 @@ function compareThread(plan: ProcessPlan, thread: ObservedThread, comparison: Co
   comparison.expect("uid", `${where}uids ${repeat(plan.uid)}`, `${where}uids ${thread.uids.join(" ")}`);
   comparison.expect("uid", `${where}gids ${repeat(plan.gid)}`, `${where}gids ${thread.gids.join(" ")}`);
   comparison.expect("uid", `${where}umask ${plan.umask.toString(8).padStart(4, "0")}`, `${where}umask ${thread.umask}`);
+  if (plan.selinux !== null)
+    comparison.expect("selinux", `${where}${plan.selinux.context}`, `${where}${thread.selinuxContext ?? "no context"}`);
   for (const part of thread.apart)
     comparison.note(layerOf(part), `${where}shares its ${part} with its process`, "has one of its own");
   comparison.expect("uid", `${where}no supplementary groups`, `${where}${groupsOf(thread)}`);

@@ -20,6 +20,7 @@ import { compareRoot as compareTree } from "../root_tree.js";
 import { Comparison, type Difference } from "./difference.js";
 import { compareFds, type HeldFd } from "./fds.js";
 import { compareFilters } from "./filters.js";
+import { compareLabels } from "./labels.js";
 import {
   compareBoot,
   compareCgroup,
@@ -158,6 +159,7 @@ function compareProcess(own: StartedProcess, process: ObservedProcess, neighbour
   compareBoot(own.plan, process, comparison);
   for (const difference of compareTree(`/proc/${process.pid}/root`, own.inventory, mountedIn(own.plan)))
     comparison.note("root", "only the role's files", difference);
+  compareLabels(own, process, mountedIn(own.plan), comparison);
   compareFds(own.plan, process, { held: own.held, guestMemory: guestMemoryOf(neighbours) }, comparison);
   compareLimits(own.plan, process, comparison);
   compareDumpable(process, comparison);

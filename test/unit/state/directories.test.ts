@@ -30,10 +30,12 @@ test("they are made below BULKHEAD_STATE, each for its owner only", () => {
   assert.equal(directories, {
     run: `${base}/not/yet/run`,
     cache: `${base}/not/yet/cache`,
+    lib: `${base}/not/yet/lib`,
     log: `${base}/not/yet/log`,
     journal: `${base}/not/yet/journal`,
   });
-  for (const path of [directories.run, directories.cache, directories.log]) assert.is(statSync(path).mode & 0o777, 0o700);
+  const made = [directories.run, directories.cache, directories.lib, directories.log];
+  for (const path of made) assert.is(statSync(path).mode & 0o777, 0o700);
   assert.equal(openDirectories({ BULKHEAD_STATE: `${base}/not/yet` }), directories);
 });
 
@@ -59,7 +61,7 @@ function assertUntrusted(act: () => unknown, answer: RegExp): void {
   });
 }
 
-for (const name of ["", "/run", "/cache", "/log"]) {
+for (const name of ["", "/run", "/cache", "/lib", "/log"]) {
   test(`a directory that others may write is refused: BULKHEAD_STATE${name}`, () => {
     openDirectories({ BULKHEAD_STATE: base });
     for (const mode of [0o720, 0o702, 0o1777]) {

@@ -70,6 +70,7 @@ function threadOf(plan: ProcessPlan, tid: number): ObservedThread {
     seccompMode: 2,
     seccompFilters: 1,
     apart: [],
+    selinuxContext: plan.selinux?.context ?? null,
     capabilities: Object.fromEntries(sets.map((set) => [set, NO_CAPABILITIES])) as unknown as ObservedThread["capabilities"],
   };
 }

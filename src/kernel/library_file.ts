@@ -16,25 +16,37 @@ const SONAME = "libseccomp.so.2";
 
 /** Finds libseccomp without loading it. Throws HostError "libseccomp-missing". */
 export function findLibseccomp(): LibseccompFile {
-  for (const directory of DIRECTORIES) {
-    try {
-      const path = realpathSync(join(directory, SONAME));
-      const { size, mtimeMs } = statSync(path);
-      return { path, identity: `${basename(path)}:${size}:${mtimeMs}` };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw unreadable(join(directory, SONAME), error);
-    }
-  }
-  throw unreadable(SONAME, undefined);
+  const path = findLibrary({ soname: SONAME, code: "libseccomp-missing", debianPackage: "libseccomp2" });
+  const { size, mtimeMs } = statSync(path);
+  return { path, identity: `${basename(path)}:${size}:${mtimeMs}` };
 }
 
-function unreadable(subject: string, cause: unknown): HostError {
+export interface WantedLibrary {
+  readonly soname: string;
+  /** Code of the error when it is not there. */
+  readonly code: string;
+  readonly debianPackage: string;
+}
+
+/** The path of a shared library, symbolic links resolved. Throws HostError with the library's own code. */
+export function findLibrary(wanted: WantedLibrary): string {
+  for (const directory of DIRECTORIES) {
+    try {
+      return realpathSync(join(directory, wanted.soname));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw unreadable(wanted, join(directory, wanted.soname), error);
+    }
+  }
+  throw unreadable(wanted, wanted.soname, undefined);
+}
+
+function unreadable({ soname, code, debianPackage }: WantedLibrary, subject: string, cause: unknown): HostError {
   return new HostError({
-    code: "libseccomp-missing",
-    tried: `Cannot find ${SONAME}`,
+    code,
+    tried: `Cannot find ${soname}`,
     subject,
     answer: cause instanceof Error ? cause.message : `it is in none of ${DIRECTORIES.join(", ")}`,
-    remedy: "Install it: apt-get install libseccomp2",
+    remedy: `Install it: apt-get install ${debianPackage}`,
     cause,
   });
 }
