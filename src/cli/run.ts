@@ -5,6 +5,7 @@ import type { VmSpec } from "../spec/index.js";
 import { escapeControls } from "../text/index.js";
 import { leaveCaller, REPORT_OPTION, reportSupervising, runInBackground } from "./background.js";
 import { readPlanRequest } from "./installation.js";
+import { RunOutput } from "./run_output.js";
 import { ENDING_SIGNALS, forwardSignals } from "./signals.js";
 
 interface RunOptions {
@@ -55,7 +56,8 @@ async function superviseLaunch(file: string, options: RunOptions): Promise<void>
   const interruption = new AbortController();
   const interrupt = (): void => interruption.abort();
   for (const signal of ENDING_SIGNALS) process.on(signal, interrupt);
-  const machine = await launch({ ...(await buildRequest(file, options)), signal: interruption.signal });
+  const output = new RunOutput();
+  const machine = await launch({ ...(await buildRequest(file, options, output)), signal: interruption.signal });
   for (const signal of ENDING_SIGNALS) process.off(signal, interrupt);
   const release = forwardSignals(machine);
   if (options.reportFd !== undefined) leaveCaller();
@@ -63,7 +65,8 @@ async function superviseLaunch(file: string, options: RunOptions): Promise<void>
   if (options.reportFd !== undefined) reportSupervising(options.reportFd);
   const ending = await machine.ended;
   release();
-  process.stderr.write(`bulkhead: VM "${machine.plan.vm}" ended: ${escapeControls(ending.detail)}\n`);
+  output.tellDropped();
+  output.say(`bulkhead: VM "${machine.plan.vm}" ended: ${escapeControls(ending.detail)}`);
   process.exitCode = ending.exitCode;
 }
 
@@ -78,20 +81,26 @@ async function confineOrEnd(machine: RunningMachine): Promise<void> {
   }
 }
 
-async function buildRequest(file: string, options: RunOptions): Promise<LaunchRequest> {
+async function buildRequest(file: string, options: RunOptions, output: RunOutput): Promise<LaunchRequest> {
   const request = await readPlanRequest(file, options);
   const detached = options.reportFd !== undefined;
   if (detached) refuseTerminal(request.spec);
   const progress = (line: string): void => {
-    if (options.verbose === true) process.stderr.write(`${line}\n`);
+    if (options.verbose === true) output.say(line);
   };
   return {
     ...request,
     stdio: detached
       ? null
-      : { kind: "stream", output: process.stdout, input: process.stdin, escape: process.stdout.isTTY === true },
+      : {
+          kind: "stream",
+          output: output.console,
+          input: process.stdin,
+          escape: process.stdout.isTTY === true,
+          onDropped: (sizeBytes) => output.noteDropped(sizeBytes),
+        },
     onLogLine: (id, line) => progress(`${id}: ${line}`),
-    onWarning: (id, warning) => process.stderr.write(`bulkhead: warning: ${id}: ${warning}\n`),
+    onWarning: (id, warning) => output.say(`bulkhead: warning: ${id}: ${warning}`),
     onStep: (step) => progress(`bulkhead: ${step}`),
   };
 }

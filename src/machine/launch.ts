@@ -237,8 +237,7 @@ class Launch {
 
   #processOf(id: string): MachineProcess {
     const process = this.#processes.get(id);
-    if (process === undefined)
-      throw new MachineError({ code: "process-missing", tried: `Cannot find process "${id}"`, subject: id });
+    if (process === undefined) throw new Error(`no process ${id} was started`);
     return process;
   }
 

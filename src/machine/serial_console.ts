@@ -18,6 +18,8 @@ export interface StreamSink {
   readonly kind: "stream";
   readonly output: Writable;
   readonly input: Readable | null;
+  /** Gets the number of bytes of each piece that was dropped because too much waited for the output's reader. */
+  readonly onDropped?: (sizeBytes: number) => void;
   /** Show control characters instead of sending them: for a person's terminal. */
   readonly escape: boolean;
 }
@@ -56,7 +58,7 @@ function forwardInput(input: Readable, socket: Socket): void {
 
 function streamWriter(sink: StreamSink): (chunk: Buffer) => void {
   return (chunk) => {
-    if (sink.output.writableLength > WAITING_BYTES_MAX) return;
+    if (sink.output.writableLength > WAITING_BYTES_MAX) return sink.onDropped?.(chunk.length);
     sink.output.write(sink.escape ? escapeControls(chunk.toString("latin1")) : chunk);
   };
 }

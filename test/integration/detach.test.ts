@@ -180,10 +180,10 @@ test("an orphan's serial log: who takes it over writes the file that the launch 
 });
 
 test("stop, whose supervisor dies under it: what serves on is ended all the same", async () => {
-  await detach("test-under", (text) => text.replace("shutdownGraceMs: 200", "shutdownGraceMs: 1500"));
-  const supervisor = supervisorOf(fixture, "test-under");
-  const stopping = startBulkhead(["stop", "test-under"], fixture);
-  await waitUntil(() => eventsOf(fixture, "test-under", "stop").length === 1, "the stop");
+  await detach(vmName("test-under"), (text) => text.replace("shutdownGraceMs: 200", "shutdownGraceMs: 1500"));
+  const supervisor = supervisorOf(fixture, vmName("test-under"));
+  const stopping = startBulkhead(["stop", vmName("test-under")], fixture);
+  await waitUntil(() => eventsOf(fixture, vmName("test-under"), "stop").length === 1, "the stop");
   process.kill(supervisor, "SIGKILL");
   const stopped = await stopping.finished;
   assert.is(stopped.exitCode, 0, stopped.stderr);

@@ -1,4 +1,7 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, statSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { type LaunchRequest, launch, type RunningMachine } from "../../src/index.js";
@@ -8,7 +11,8 @@ import { eventsOf } from "../support/event_reading.js";
 import { suite } from "../support/harness.js";
 import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { Provoker } from "../support/provoke.js";
-import { waitUntil } from "../support/run_command.js";
+import { buildRoot } from "../support/repository.js";
+import { runBulkhead, waitUntil } from "../support/run_command.js";
 
 const test = suite("a flood of output", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 
@@ -102,6 +106,37 @@ test("beside a flooding monitor a hang is noticed within its deadline", async ()
     const afterMs = performance.now() - begin - loop.stop();
     assert.ok(afterMs < 1000 + LATE_MS, `told after ${afterMs} ms`);
   });
+});
+
+test("a terminal that does not read: its supervisor serves on, and the VM can be stopped", async () => {
+  const name = vmName("flood-terminal");
+  await writeBootImage(join(fixture.directory, "disk0-blank.img"), "flood-serial");
+  await writeFile(join(fixture.directory, `${name}.yaml`), demoVmText({ name, disks: "blank" }));
+  const main = join(buildRoot, "bundle/cli/main.js");
+  // script(1) is the terminal; stopped, it does not read.
+  const terminal = spawn("script", ["-qfec", `${process.execPath} ${main} run --verbose ${name}.yaml`, "/dev/null"], {
+    cwd: fixture.directory,
+    env: fixture.environment,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let shown = "";
+  terminal.stdout.on("data", (chunk: Buffer) => (shown += chunk.toString("latin1")));
+  const ended = once(terminal, "close");
+  try {
+    await waitUntil(() => shown.includes("xxxx"), "the guest's output", 30_000);
+    terminal.kill("SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const begin = performance.now();
+    assert.match((await runBulkhead(["qmp", name, "query-status"], fixture)).stdout, '"running": true');
+    assert.ok(performance.now() - begin < 5000, "the supervisor waits for its terminal");
+    const stopped = await runBulkhead(["stop", name, "--now"], fixture);
+    assert.is(stopped.exitCode, 0, stopped.stderr);
+  } finally {
+    terminal.kill("SIGCONT");
+    await runBulkhead(["stop", name, "--now"], fixture);
+    await ended;
+  }
+  assert.match(shown, /ended: the VM was stopped/);
 });
 
 test("a guest that floods its serial log: the log grows, and the launcher has time for all else", async () => {
