@@ -129,10 +129,11 @@ class FdWatch : public Napi::ObjectWrap<FdWatch> {
   void keep(bool wanted) {
     if (wanted == kept_) return;
     kept_ = wanted;
-    if (wanted)
+    if (wanted) {
       Ref();
-    else
+    } else {
       Unref();
+    }
   }
 
   void let_go() {

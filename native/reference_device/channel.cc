@@ -46,7 +46,7 @@ bool read_exactly(void* target, std::uint64_t size, Message& message) {
   auto* place = static_cast<unsigned char*>(target);
   std::uint64_t got = 0;
   while (got < size) {
-    Control control;
+    Control control{};
     iovec bytes{place + got, size - got};
     msghdr request{};
     request.msg_iov = &bytes;

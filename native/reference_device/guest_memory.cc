@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <bit>
+
 #include "raw_syscall.h"
 
 namespace bulkhead {
@@ -24,8 +26,8 @@ std::uint32_t region_count = 0;
 
 // Another holder of a file that can shrink could end this process with SIGBUS.
 void check_file(int fd, std::uint64_t offset, std::uint64_t size) {
-  struct stat facts;
-  struct statfs filesystem;
+  struct stat facts {};
+  struct statfs filesystem {};
   if (raw_syscall(SYS_fstat, fd, as_argument(&facts)) < 0 || raw_syscall(SYS_fstatfs, fd, as_argument(&filesystem)) < 0)
     refuse("a region's fd must be a file");
   if (!S_ISREG(facts.st_mode) || filesystem.f_type != TMPFS_MAGIC) refuse("a region's file must be a memfd");
@@ -93,7 +95,7 @@ void map_guest_memory(const Message& message) {
     const long memory = raw_syscall(SYS_mmap, 0, static_cast<long>(wire.size[index]), PROT_READ | PROT_WRITE, MAP_SHARED,
                                     message.fds[index], wire.offset[index]);
     if (memory < 0 && memory > -static_cast<long>(page_bytes)) refuse("a region must be mappable, readable and writable");
-    regions[region_count++] = {wire.address[index], wire.size[index], reinterpret_cast<unsigned char*>(memory)};
+    regions[region_count++] = {wire.address[index], wire.size[index], std::bit_cast<unsigned char*>(memory)};
     raw_syscall(SYS_close, message.fds[index]);
   }
 }

@@ -2,6 +2,8 @@ export { GuestMemory } from "./memory/guest_memory.js";
 export { MemoryView } from "./memory/memory_view.js";
 export { type BarPlace, DeviceProxy, type DeviceProxyOptions, type SharedRegion } from "./proxy/device_proxy.js";
 export { type ProbedDevice, type ProbedRegion, probeDevice } from "./proxy/probe.js";
+export { describeMessage, formatRecord, parseRecording, type RecordedMessage } from "./recording/record.js";
+export { type Difference, replayRecording } from "./recording/replay.js";
 export type { BarWindow, DeviceContext, PciDevice, PciIds } from "./remote/device.js";
 export type { DeviceMemory } from "./remote/device_memory.js";
 export type { InterruptLine } from "./remote/interrupt_line.js";

@@ -69,6 +69,10 @@ export class DeviceProxy {
     });
   }
 
+  get isOpen(): boolean {
+    return this.#channel.isOpen;
+  }
+
   /** Shares this memory in place of what was shared before. The device does not answer. */
   shareMemory(regions: readonly SharedRegion[]): Promise<void> {
     const message: Request = {
@@ -94,16 +98,16 @@ export class DeviceProxy {
   }
 
   async writeConfig(access: Omit<ConfigAccess, "command">): Promise<void> {
-    await this.#exchange({ command: "config-write", ...access });
+    await this.#exchange({ ...access, command: "config-write" });
   }
 
   /** Reads a BAR. All ones may be its value, or the answer to an address that nothing claims. */
   readBar(place: BarPlace): Promise<bigint> {
-    return this.#exchange({ command: "bar-read", ...place, value: 0n });
+    return this.#exchange({ ...place, command: "bar-read", value: 0n });
   }
 
   async writeBar(access: Omit<BarAccess, "command">): Promise<void> {
-    await this.#exchange({ command: "bar-write", ...access });
+    await this.#exchange({ ...access, command: "bar-write" });
   }
 
   async reset(): Promise<void> {

@@ -5,6 +5,11 @@ import { checkFields } from "./rules.js";
 /** Header and payload. Throws ProtocolError "wire-violation" for what a strict receiver would refuse. */
 export function encodeMessage(message: Message): Buffer {
   checkFields(message);
+  return encodeUnchecked(message);
+}
+
+/** The same for what came over a lenient channel, whose fields fit their places and may break rules. */
+export function encodeUnchecked(message: Message): Buffer {
   const payload = encodePayload(message);
   const bytes = Buffer.alloc(HEADER_BYTES + payload.length);
   bytes.writeInt32LE(COMMANDS.indexOf(message.command), 0);
