@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   BulkheadError,
-  DEFAULT_QEMU,
   describeInspection,
   EXIT,
   type ExitCode,
@@ -23,15 +22,32 @@ import { buildDemoImages, checkWrittenSector } from "./images.js";
 const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
 const VM_FILE = "examples/demo/vm.yaml";
 
+/** Keys of the host file by the errors with which they refuse a VM. */
+const REFUSING_KEYS: Readonly<Record<string, string>> = {
+  "host-forbids": "limits",
+  "image-outside-roots": "imageRoots",
+  "layer-unavailable": "require",
+};
+
+/** One sentence where an operator's own rules stand in the demo's way, nothing where it is something else. */
+async function wordOwnRules({ code }: BulkheadError): Promise<string> {
+  const key = REFUSING_KEYS[code];
+  if (key === undefined) return "";
+  const { source } = await readHostFile();
+  if (source === null) return "";
+  return `The demo is refused by \`${key}\` of this host's own ${source.file}; without that key it runs.\n`;
+}
+
 async function runDemo(directory: string): Promise<ExitCode> {
   const images = await buildDemoImages(directory, join(REPOSITORY, "native/build/boot"));
   const spec = parseVmText(await readFile(join(REPOSITORY, VM_FILE), "utf8"), { file: VM_FILE, directory });
+  const hostConfig = await readHostFile();
   const machine = await launch({
     spec,
-    hostConfig: await readHostFile(),
+    hostConfig,
     directories: openDirectories(),
     policyFolder: join(REPOSITORY, "policies"),
-    qemu: DEFAULT_QEMU,
+    qemu: hostConfig.qemu,
     stdio: { kind: "stream", output: process.stdout, input: null, escape: process.stdout.isTTY },
     onLogLine: () => {},
   });
@@ -55,7 +71,7 @@ try {
   process.exitCode = await runDemo(directory);
 } catch (error) {
   if (!(error instanceof BulkheadError)) throw error;
-  process.stderr.write(`bulkhead: ${escapeControls(error.message)}\n`);
+  process.stderr.write(`bulkhead: ${escapeControls(error.message)}\n${escapeControls(await wordOwnRules(error))}`);
   process.exitCode = error.exitCode;
 } finally {
   await rm(directory, { recursive: true });

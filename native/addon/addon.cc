@@ -81,12 +81,14 @@ Napi::Value number_or_throw(Napi::Env env, const KernelResult& result) {
 namespace {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  export_fd_messages(env, exports);
   export_files(env, exports);
   export_host(env, exports);
   export_mounts(env, exports);
   export_processes(env, exports);
   export_session(env, exports);
   export_seccomp(env, exports);
+  export_shared_mappings(env, exports);
   export_sockets(env, exports);
   export_spawn(env, exports);
   return exports;

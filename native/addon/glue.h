@@ -30,12 +30,14 @@ Napi::Value number_or_throw(Napi::Env env, const KernelResult& result);
 // Member `session`: what openSession returned and nobody has closed.
 std::shared_ptr<Session> session_of(const Napi::Object& options);
 
+void export_fd_messages(Napi::Env env, Napi::Object exports);
 void export_files(Napi::Env env, Napi::Object exports);
 void export_host(Napi::Env env, Napi::Object exports);
 void export_mounts(Napi::Env env, Napi::Object exports);
 void export_processes(Napi::Env env, Napi::Object exports);
 void export_session(Napi::Env env, Napi::Object exports);
 void export_seccomp(Napi::Env env, Napi::Object exports);
+void export_shared_mappings(Napi::Env env, Napi::Object exports);
 void export_sockets(Napi::Env env, Napi::Object exports);
 void export_spawn(Napi::Env env, Napi::Object exports);
 

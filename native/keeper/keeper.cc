@@ -1,8 +1,9 @@
 // bulkhead-keeper: holds the launcher's ends of a VM's monitors, logs and serial console, so that a launcher that dies takes
 // none of them with it. Whoever supervises the VM is connected to it; while nobody is, it reads logs and console to nowhere,
 // so that no process waits for a reader. It holds no channel of the data path, opens nothing, and ends when all of these have
-// hung up, which is when the VM's processes have ended. It also holds the files that consoles are written to, and never
-// touches them: whoever supervises next has them, and the VM's locks on them, without opening a path.
+// hung up, which is when the VM's processes have ended. It also holds the files that consoles are written to, and the
+// socket on which the kernel's audit records wait, and never touches them: whoever supervises next has them, the VM's locks on
+// the files, and what the records tell of deaths that nobody saw.
 //
 // Arguments: names of what it holds, in the order of the fds from 4 on. Fd 3 is a listening SOCK_SEQPACKET socket.
 #include <poll.h>
@@ -29,7 +30,7 @@ constexpr std::size_t message_bytes = 64;
 
 // Names begin with what to do while nobody supervises.
 constexpr char drained_kind = 'd';
-// A file, which never hangs up.
+// A file, or a socket of the kernel's: it never hangs up.
 constexpr char file_kind = 'f';
 
 struct Held {

@@ -1,7 +1,7 @@
 import { buildBootProgram } from "./boot_program.mjs";
 import { bundle } from "./bundles.mjs";
 import { installDebianPackages } from "./debian_packages.mjs";
-import { buildImageJudge } from "./image_judge.mjs";
+import { buildImageJudge, buildReferenceDevice } from "./freestanding_programs.mjs";
 import { withSetupLock } from "./lock.mjs";
 import { writeManuals } from "./manuals.mjs";
 import { buildAddon, buildNpmBindings } from "./native_builds.mjs";
@@ -18,6 +18,7 @@ const STEPS = [
   buildNpmBindings,
   buildAddon,
   buildImageJudge,
+  buildReferenceDevice,
   buildBootProgram,
   compileTypeScript,
   bundle,

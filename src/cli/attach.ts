@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { EXIT } from "../errors/index.js";
 import { adopt, askSupervisor, type Ending, type FeedItem } from "../machine/index.js";
 import { findRun, openDirectories } from "../state/index.js";
-import { escapeControls } from "../text/index.js";
+import { escapeControls, printableJson } from "../text/index.js";
 import { leaveCaller, REPORT_OPTION, reportSupervising, runInBackground } from "./background.js";
 import { confineOrLeave } from "./confine_supervisor.js";
 import { readPlanningContext } from "./installation.js";
@@ -94,7 +94,7 @@ function show(item: FeedItem): void {
       process.stderr.write(`${item.process}: ${escapeControls(item.line)}\n`);
       return;
     case "event":
-      process.stderr.write(`bulkhead: ${escapeControls(JSON.stringify(item.event))}\n`);
+      process.stderr.write(`bulkhead: ${printableJson(item.event)}\n`);
       return;
   }
 }

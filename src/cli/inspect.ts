@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { describeInspection, inspectRun } from "../machine/index.js";
 import { openDirectories } from "../state/index.js";
+import { printableJson } from "../text/index.js";
 import { requireVm } from "./known_vm.js";
 
 export function addInspect(program: Command): void {
@@ -16,7 +17,7 @@ export function addInspect(program: Command): void {
     .action((vm: string, options: { json?: boolean }) => {
       const run = requireVm(openDirectories(), vm);
       const inspection = inspectRun(run);
-      process.stdout.write(options.json === true ? `${JSON.stringify(inspection)}\n` : describeInspection(inspection));
+      process.stdout.write(options.json === true ? `${printableJson(inspection)}\n` : describeInspection(inspection));
       if (inspection.differences.length > 0) process.exitCode = 1;
     });
 }

@@ -3,6 +3,7 @@ import { SpecError } from "../errors/index.js";
 import { askSupervisor, parseMonitorArguments } from "../machine/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { openDirectories } from "../state/index.js";
+import { printableJson } from "../text/index.js";
 import { requireSupervised } from "./known_vm.js";
 
 export function addQmp(program: Command): void {
@@ -26,7 +27,7 @@ export function addQmp(program: Command): void {
       const args = text === null ? {} : parseArguments(text);
       const run = requireSupervised(openDirectories(), vm);
       const answer = await askSupervisor(run, { request: "qmp", process: id, command, arguments: args });
-      process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
+      process.stdout.write(`${printableJson(answer, 2)}\n`);
     });
 }
 

@@ -78,8 +78,24 @@ async function stopThroughSupervisor(directories: Directories, run: KnownRun, no
     // A launch that is under way does not listen yet; nor does a supervisor that is about to end.
     if (!(error instanceof MachineError) || error.code === "supervisor-silent") throw await killLauncher(run, error);
     await stopBySignals(directories, run, now);
-    return null;
+    return endRemains(directories, run, now);
   }
+}
+
+/** A launcher that is gone may have ended the VM, or have died under it: then the VM serves on, and nobody ends it but we. */
+async function endRemains(directories: Directories, { record: { vm } }: KnownRun, now: boolean): Promise<Ending | null> {
+  const left = findRun(directories, vm);
+  if (left === null) return null;
+  if (left.state === "orphaned") return stopOrphan(directories, left, now);
+  if ((left.state === "dead" || left.state === "damaged") && (await endOrphan(directories, left))) return null;
+  if (findRun(directories, vm) === null) return null;
+  throw new MachineError({
+    code: "stop-undone",
+    tried: `Cannot stop VM "${vm}"`,
+    subject: vm,
+    answer: `its launcher went away, and its state is ${left.state}`,
+    remedy: `Run \`bulkhead ps\`, and \`bulkhead stop ${vm}\` once more.`,
+  });
 }
 
 /** The launcher does the work; a second signal tells it not to wait for the guest. Two of a kind could arrive as one. */

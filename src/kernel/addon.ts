@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { HostError } from "../errors/index.js";
+import type { ChannelCalls } from "./channel_calls.js";
 
 /** The names of what a confined child does between clone and exec: native/core/child_operation.h says what each requires. */
 export type ChildStep =
@@ -111,7 +112,7 @@ export interface SystemError extends Error {
 }
 
 /** The addon. One named-options object per call; fds are plain numbers that the caller owns. */
-export interface Addon {
+export interface Addon extends ChannelCalls {
   /** Makes a session; throws SystemError. `coreCreate`: with a new core-scheduling cookie; `coreSharePid`: with that of a process (0: none). */
   Session: new (options: {
     coreCreate: boolean;

@@ -12,6 +12,7 @@ export {
   type SpawnResult,
   type SystemError,
 } from "./addon.js";
+export type { FdWatch, MemoryFileFacts, ReceivedBytes, SharedMapping } from "./channel_calls.js";
 export { IMAGE_JUDGE_PROGRAM } from "./image_judge_program.js";
 export { findLibseccomp, type LibseccompFile } from "./library_file.js";
 export { compileFilter } from "./libseccomp.js";

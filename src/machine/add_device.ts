@@ -1,5 +1,5 @@
 import { closeSync, readlinkSync } from "node:fs";
-import { MachineError, SandboxError } from "../errors/index.js";
+import { MachineError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
 import { type LaunchPlan, requireHotPlugSlot } from "../plan/index.js";
 import {
@@ -8,7 +8,7 @@ import {
   type StartedProcess,
   setCgroupLimits,
   spawnProcess,
-  verifyMachine,
+  verifySettledMachine,
   type WatchedProcess,
 } from "../sandbox/index.js";
 import { type AddedDevice, VMM_ID } from "../spec/index.js";
@@ -28,13 +28,6 @@ import type { PlanningContext } from "./supervision.js";
 const SIGKILL = 9;
 /** What the supervisor may take to attach a backend, to join the device, or to undo it all, in ms. */
 const SUPERVISOR_DEADLINE_MS = 30_000;
-/**
- * Readings of a VM whose guest runs, and the pause between two, in ms. QEMU's workers come and go meanwhile, and one that is
- * just ending has given up its fd table: seen as a difference that the next reading does not have.
- */
-const READINGS_MAX = 4;
-const READING_PAUSE_MS = 50;
-
 /**
  * Adds a device to a VM that runs. This process, which must have the privileges of a launch, starts the device's process and
  * verifies the VM; the supervisor, which has none, takes the process over and joins it. A failure leaves the VM as it was.
@@ -114,15 +107,7 @@ class DeviceStart {
     const others = processes.filter(({ id }) => id !== VMM_ID);
     const vmm = processes.filter(({ id }) => id === VMM_ID);
     const plan = { ...prepared.plan, processes: [...others, prepared.process, ...vmm] };
-    for (let reading = 1; ; reading += 1) {
-      try {
-        verifyMachine(plan, [...evidence.started, started]);
-        break;
-      } catch (error) {
-        if (!(error instanceof SandboxError) || reading === READINGS_MAX) throw error;
-        await new Promise((resolve) => setTimeout(resolve, READING_PAUSE_MS));
-      }
-    }
+    await verifySettledMachine(plan, [...evidence.started, started]);
     // From here on the channel has its two peers, and the supervisor, which gives its copy to the VMM.
     this.#closeShared();
   }

@@ -12,7 +12,7 @@ import { loadSyscallNames } from "./death_cause.js";
 import { type RunEvidence, readEvidence, replaceLauncherPlan } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { inspectRun } from "./inspect.js";
-import { Keeper } from "./keeper.js";
+import { KEPT_AUDIT, Keeper } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
 import type { MachineProcess } from "./machine_process.js";
 import { planSuccessor, type Successor } from "./prepare_launcher.js";
@@ -89,6 +89,8 @@ class Adoption {
     const kept = keeper.take();
     const processes = new Map(plan.processes.map((process) => [process.id, this.#adoptProcess(process, kept)] as const));
     this.#connectSerialEnds(kept);
+    const kernelLog = new KernelLog(kept.get(KEPT_AUDIT) ?? null);
+    kept.delete(KEPT_AUDIT);
     // Nothing that is left could ever be read: a name that this version does not know.
     for (const fd of kept.values()) closeSync(fd);
     const [state] = await Promise.all([resumeMonitors(processes), loadSyscallNames()]);
@@ -97,7 +99,7 @@ class Adoption {
     replaceLauncherPlan(this.#run, launcherPlan);
     this.#run.update({ launcher, launcherConfined: false, state });
     const verified = inspectRun(known);
-    const parts = { run: this.#run, processes, keeper, kernelLog: new KernelLog() };
+    const parts = { run: this.#run, processes, keeper, kernelLog };
     const machine = new RunningMachine({ ...parts, plan, verified, directories, launcherFilter });
     const { onLogLine } = this.#request;
     openControl({ ...parts, machine, feed: this.#feed, spec, planning: this.#request, onLogLine });

@@ -1,12 +1,12 @@
 import { loadSyscallNames } from "./death_cause.js";
-import { type EarlyDeathContext, orEarlyDeath } from "./early_death.js";
+import { type DeathContext, orEarlyDeath } from "./early_death.js";
 import type { MachineProcess } from "./machine_process.js";
 
 /**
  * Waits until every process answers on its monitor, and attaches its backends. All at once: the VMM's proxies wait for
  * the devices, which exist only after their own commands ran. A process that dies meanwhile ends the wait.
  */
-export function attachAll(processes: readonly MachineProcess[], context: EarlyDeathContext): Promise<void> {
+export function attachAll(processes: readonly MachineProcess[], context: DeathContext): Promise<void> {
   return orEarlyDeath(processes, context, async () => {
     // Loaded while QEMU starts; a death from here on is told by them.
     const attached = Promise.all([loadSyscallNames(), ...processes.map(attach)]);

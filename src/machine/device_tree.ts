@@ -1,4 +1,5 @@
 import { MachineError } from "../errors/index.js";
+import { escapeLine } from "../text/index.js";
 import type { QmpClient } from "./qmp_client.js";
 
 /**
@@ -89,6 +90,9 @@ function treeUnbounded(): MachineError {
   });
 }
 
+/** Names of unplanned types that are told, in characters: they are the VMM's own words. */
+const NAMES_CHARACTERS_MAX = 500;
+
 /** Throws MachineError "device-unplanned" when the VMM emulates anything that is not on the committed list. */
 export async function verifyDeviceTree(monitor: QmpClient, vm: string, hotPlugSlots = 0): Promise<void> {
   const planned = hotPlugSlots === 0 ? PLANNED_TYPES : { ...PLANNED_TYPES, ...HOT_PLUG_TYPES };
@@ -99,7 +103,7 @@ export async function verifyDeviceTree(monitor: QmpClient, vm: string, hotPlugSl
     code: "device-unplanned",
     tried: `Cannot let VM "${vm}" run: its VMM emulates devices that no plan names`,
     subject: vm,
-    answer: `${unplanned.join(", ")}${floppy}`,
+    answer: `${escapeLine(unplanned.join(", ").slice(0, NAMES_CHARACTERS_MAX))}${floppy}`,
     remedy: "This QEMU builds its machine otherwise than the known ones; report it.",
   });
 }

@@ -10,7 +10,7 @@ import type { MachineProcess } from "./machine_process.js";
 const DEATH_SHOWS_MS = 200;
 
 /** Whose processes they are, and where their deaths are found and told. */
-export interface EarlyDeathContext {
+export interface DeathContext {
   readonly vm: string;
   readonly directories: Directories;
   readonly kernelLog: KernelLog;
@@ -22,7 +22,7 @@ export interface EarlyDeathContext {
  */
 export async function orEarlyDeath<Result>(
   processes: readonly MachineProcess[],
-  context: EarlyDeathContext,
+  context: DeathContext,
   step: () => Promise<Result>,
 ): Promise<Result> {
   try {
@@ -39,7 +39,7 @@ export async function orEarlyDeath<Result>(
 }
 
 /** An error for each process that has ended; an intrusion is logged as well. */
-async function explainEnded(processes: readonly MachineProcess[], context: EarlyDeathContext): Promise<Error[]> {
+async function explainEnded(processes: readonly MachineProcess[], context: DeathContext): Promise<Error[]> {
   const errors: Error[] = [];
   for (const process of processes) {
     const status = await Promise.race([process.confined.ended, Promise.resolve(null)]);
@@ -48,7 +48,7 @@ async function explainEnded(processes: readonly MachineProcess[], context: Early
   return errors;
 }
 
-async function explainOne(process: MachineProcess, status: ExitStatus, context: EarlyDeathContext): Promise<Error> {
+async function explainOne(process: MachineProcess, status: ExitStatus, context: DeathContext): Promise<Error> {
   const { id } = process.confined.plan;
   const cause = await explainDeath(process.confined, status, context.kernelLog);
   const words = process.log.lastWords();
@@ -59,7 +59,7 @@ async function explainOne(process: MachineProcess, status: ExitStatus, context: 
   return new IntrusionError({ code: "intrusion", ...failure });
 }
 
-function logIntrusion({ directories, vm }: EarlyDeathContext, id: string, { words, syscall }: DeathCause): void {
+function logIntrusion({ directories, vm }: DeathContext, id: string, { words, syscall }: DeathCause): void {
   const detail = `process "${id}" died of ${words}`;
   logEvent(directories, { event: "intrusion", vm, process: id, detail, syscall });
 }

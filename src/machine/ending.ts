@@ -1,5 +1,6 @@
 import { EXIT, type ExitCode } from "../errors/index.js";
 import type { ExitStatus } from "../kernel/index.js";
+import { VMM_ID } from "../spec/index.js";
 import type { DeathCause } from "./death_cause.js";
 
 /** How a VM ended. */
@@ -20,6 +21,14 @@ export interface Ending {
   readonly detail: string;
   readonly exitCode: ExitCode;
 }
+
+export const GUEST_SHUT_DOWN: Ending = {
+  reason: "guest-shutdown",
+  process: null,
+  detail: "the guest shut down",
+  exitCode: EXIT.clean,
+};
+export const STOPPED: Ending = { reason: "stopped", process: null, detail: "the VM was stopped", exitCode: EXIT.clean };
 
 /** include/uapi/asm-generic/signal.h; the ones that end processes here. */
 const SIGNALS: Readonly<Record<number, string>> = {
@@ -51,6 +60,10 @@ export function describeExit(status: ExitStatus): string {
   return status.signal === SIGSYS ? `${name} (a call that its seccomp filter refuses)` : name;
 }
 
+export function roleOf(process: string): "device" | "vmm" {
+  return process === VMM_ID ? "vmm" : "device";
+}
+
 export function endingOfDeath(
   process: string,
   role: "device" | "vmm",
@@ -74,6 +87,12 @@ export function endingOfHang(process: string, role: "device" | "vmm", hang: { si
   const detail = `process "${process}" made no progress for ${hang.silentMs} ms and was killed: it ${hang.detail}`;
   if (role === "device") return { reason: "device-hung", process, detail, exitCode: EXIT.processDied };
   return { reason: "vmm-hung", process, detail, exitCode: EXIT.processDied };
+}
+
+/** The end that a process brings about which was killed because its monitor sent what QEMU does not send. */
+export function endingOfGarbling(process: string, role: "device" | "vmm", { message }: Error): Ending {
+  const detail = `process "${process}" was killed: ${message}`;
+  return { reason: role === "device" ? "device-died" : "vmm-died", process, detail, exitCode: EXIT.processDied };
 }
 
 /** The end of a VM whose supervisor could not go on: a bug of ours, which must not leave the VM without anybody who decides. */

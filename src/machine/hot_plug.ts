@@ -38,7 +38,7 @@ export class HotPlug {
       try {
         return await addition.execute(id, talk);
       } catch (error) {
-        await addition.undo();
+        for (const failure of await addition.undo()) this.#tellRemains(failure);
         throw error;
       }
     });
@@ -53,12 +53,18 @@ export class HotPlug {
       const plan = this.#added(id);
       if (plan === undefined) throw this.#notRemovable(id);
       const { machine } = this.#supervision;
-      const released = this.#released(id, waitMs);
-      // A guest that is asked twice may be so: the first request can have come before its driver was there.
-      await this.#vmm.execute("device_del", { id }).catch((error: Error) => {
-        if (!/already in the process of unplug/.test(error.message)) throw error;
-      });
-      if (!(await released)) throw notReleased(id, machine.plan.vm, waitMs);
+      const released = this.#awaitRelease(id, waitMs);
+      try {
+        // A guest that is asked twice may be so: the first request can have come before its driver was there.
+        await this.#vmm.execute("device_del", { id }).catch((error: Error) => {
+          if (!/already in the process of unplug/.test(error.message)) throw error;
+        });
+        const outcome = await Promise.race([released.happened, machine.ended.then(() => "ended" as const)]);
+        if (outcome === "ended") throw endedMeanwhile(id, machine.plan.vm);
+        if (!outcome) throw notReleased(id, machine.plan.vm, waitMs);
+      } finally {
+        released.stopWaiting();
+      }
       await this.#finishing;
     });
   }
@@ -81,26 +87,33 @@ export class HotPlug {
     return turn;
   }
 
-  #released(id: string, waitMs: number): Promise<boolean> {
-    return new Promise((resolve) => {
+  /** Whether the VMM says in time that the guest let go; `stopWaiting` leaves nothing behind, which would keep the launcher alive. */
+  #awaitRelease(id: string, waitMs: number): { readonly happened: Promise<boolean>; readonly stopWaiting: () => void } {
+    let stopWaiting = (): void => {};
+    const happened = new Promise<boolean>((resolve) => {
       const timer = setTimeout(() => resolve(false), waitMs);
-      this.#vmm.onEvent(({ event, data }) => {
-        if (event !== "DEVICE_DELETED" || data["device"] !== id) return;
-        clearTimeout(timer);
-        resolve(true);
+      const unlisten = this.#vmm.onEvent(({ event, data }) => {
+        if (event === "DEVICE_DELETED" && data["device"] === id) resolve(true);
       });
+      stopWaiting = () => {
+        clearTimeout(timer);
+        unlisten();
+        resolve(false);
+      };
     });
+    return { happened, stopWaiting };
   }
 
   #afterRemoval(id: string): void {
     const process = this.#supervision.processes.get(id);
     this.#supervision.machine.expectEnd(id);
-    this.#finishing = this.#finishing
-      .then(() => this.#forget(id, process))
-      .catch((error: Error) => {
-        const { directories } = this.#supervision.planning;
-        logEvent(directories, { event: "cleanup-failed", vm: this.#supervision.machine.plan.vm, message: error.message });
-      });
+    this.#finishing = this.#finishing.then(() => this.#forget(id, process)).catch((error: unknown) => this.#tellRemains(error));
+  }
+
+  #tellRemains(error: unknown): void {
+    const { planning, machine } = this.#supervision;
+    const message = error instanceof Error ? error.message : String(error);
+    logEvent(planning.directories, { event: "cleanup-failed", vm: machine.plan.vm, message });
   }
 
   /** The VMM has closed the channel: the process ends by itself, and then nothing of it is left. */
@@ -145,6 +158,11 @@ async function giveBack(supervision: Supervision, leaving: ProcessPlan, limits: 
 
 function withoutDevice(spec: Supervision["spec"], id: string): Supervision["spec"] {
   return { ...spec, devices: spec.devices.filter((device) => device.id !== id) };
+}
+
+function endedMeanwhile(id: string, vm: string): MachineError {
+  const tried = `Cannot remove device "${id}" from VM "${vm}"`;
+  return new MachineError({ code: "vm-ended", tried, subject: id, answer: "the VM ended meanwhile" });
 }
 
 function notReleased(id: string, vm: string, waitMs: number): MachineError {

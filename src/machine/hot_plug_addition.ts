@@ -6,6 +6,7 @@ import { VMM_ID } from "../spec/index.js";
 import { logEvent } from "../state/index.js";
 import { type AdditionFacts, type AdditionReport, takeAdditionFacts } from "./addition_facts.js";
 import { attachAll } from "./attach.js";
+import { collectFailures } from "./collect_failures.js";
 import { orEarlyDeath } from "./early_death.js";
 import { changeEvidence } from "./evidence.js";
 import type { Handover } from "./handover.js";
@@ -56,15 +57,16 @@ export class Addition {
     return { id, pid: process.confined.pid, warning: plan.warning ?? null };
   }
 
-  /** The VM as it was. */
-  async undo(): Promise<void> {
+  /** The VM as it was. Each step is taken whatever became of the others; returns what failed. */
+  async undo(): Promise<unknown[]> {
     const { machine, run, planning } = this.#supervision;
-    if (this.#process !== undefined) {
-      await endProcess(this.#process);
-      letGoOfLines(this.#supervision, this.#process);
-    }
-    this.#closeHanded();
-    await removeStrays(machine.plan, run, planning.directories);
+    const added = this.#process;
+    return collectFailures([
+      async () => (added === undefined ? undefined : endProcess(added)),
+      () => (added === undefined ? undefined : letGoOfLines(this.#supervision, added)),
+      () => this.#closeHanded(),
+      () => removeStrays(machine.plan, run, planning.directories),
+    ]);
   }
 
   #takeOver(facts: AdditionFacts, plan: ProcessPlan): MachineProcess {
@@ -126,8 +128,9 @@ export class Addition {
   }
 
   #closeHanded(): void {
-    for (const fd of this.#handed.values()) closeSync(fd);
+    const fds = [...this.#handed.values()];
     this.#handed.clear();
+    for (const fd of fds) closeSync(fd);
   }
 }
 

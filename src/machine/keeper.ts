@@ -156,6 +156,9 @@ export function keptFds(manifests: ReadonlyMap<string, Omit<ProcessFds, "held">>
   ]);
 }
 
+/** The name of the socket on which the kernel's audit records wait for whoever supervises next. */
+export const KEPT_AUDIT = "launcher/audit";
+
 /** The files of its consoles. */
 export function keptLines(files: SerialFiles): KeptFd[] {
   return [...fdsOfLines(files)].map(([name, fd]) => ({ name, kind: "file", fd }));

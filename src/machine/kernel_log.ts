@@ -28,7 +28,7 @@ const FAULT_PLACE = / in ([^[\s]+)\[([0-9a-f]+),[0-9a-f]+\+[0-9a-f]+\]/;
 
 /**
  * Why processes die, in the kernel's words. A parent learns of a death no more than its signal: which call a filter refused
- * stands in the audit log alone, which a running auditd takes away from the kernel's log. So both are read, opened while
+ * stands in the audit log alone, which a running auditd takes away from the kernel's log, and a busy host cuts short there. So both are read, opened while
  * the launcher may, and each may be missing.
  */
 export class KernelLog {
@@ -38,8 +38,13 @@ export class KernelLog {
   readonly #faults = new Map<number, Stamped<RecordedFault>>();
   #closed = false;
 
-  constructor() {
-    this.#sources = [openKernelMessages, openAudit].flatMap((open) => openIfPermitted(open));
+  /** The socket of the audit log, for whoever supervises later; null where there is none. Closed with this. */
+  readonly auditFd: number | null;
+
+  /** `auditFd`: that of a supervisor that died, which is taken over. What came in meanwhile is still in it. */
+  constructor(auditFd: number | null = null) {
+    this.auditFd = auditFd ?? openIfPermitted(openAudit)[0] ?? null;
+    this.#sources = [...openIfPermitted(openKernelMessages), ...(this.auditFd === null ? [] : [this.auditFd])];
     this.#timer = setInterval(() => this.#drain(), DRAIN_INTERVAL_MS).unref();
   }
 

@@ -1,7 +1,7 @@
 import { MachineError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import type { ProcessPlan } from "../plan/index.js";
-import { openSession, prepareRoot, type Session, verifyMachine } from "../sandbox/index.js";
+import { openSession, prepareRoot, type Session, verifySettledMachine } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { logEvent, OwnedRun } from "../state/index.js";
 import { attachAll } from "./attach.js";
@@ -10,11 +10,11 @@ import { claimCgroup } from "./claim_cgroup.js";
 import { collectGarbage, dismantleOrLeave } from "./cleanup.js";
 import { openControl } from "./control_server.js";
 import { verifyDeviceTree } from "./device_tree.js";
-import { type EarlyDeathContext, orEarlyDeath } from "./early_death.js";
+import { type DeathContext, orEarlyDeath } from "./early_death.js";
 import { keepEvidence } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { describeReading, type Inspection } from "./inspect.js";
-import { Keeper, keptFds, keptLines } from "./keeper.js";
+import { KEPT_AUDIT, Keeper, type KeptFd, keptFds, keptLines } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
 import type { LaunchRequest, LaunchStep } from "./launch_request.js";
 import type { MachineProcess } from "./machine_process.js";
@@ -33,8 +33,7 @@ export async function launch(request: LaunchRequest): Promise<RunningMachine> {
   const { directories, spec } = request;
   request.onStep?.("claim");
   // First what dead VMs left, this name's included: its cgroup would be in the way. What others left is not.
-  const { failed } = await collectGarbage(directories, spec.name);
-  const own = failed.find(({ vm }) => vm === spec.name);
+  const own = (await collectGarbage(directories, spec.name)).failed.find(({ vm }) => vm === spec.name);
   if (own !== undefined) throw own.error;
   const run = OwnedRun.claim(directories, { vm: spec.name, shutdownGraceMs: spec.shutdownGraceMs });
   const prepare = (wanted: PlanRequest): Promise<PreparedPlan> =>
@@ -119,7 +118,7 @@ class Launch {
     }
   }
 
-  get #deathContext(): EarlyDeathContext {
+  get #deathContext(): DeathContext {
     return { vm: this.#prepared.plan.vm, directories: this.#request.directories, kernelLog: this.#kernelLog };
   }
 
@@ -153,8 +152,7 @@ class Launch {
     const session = openSession(this.#prepared.plan);
     try {
       const started = await Promise.allSettled(processes.map((process) => this.#startOne(process, session)));
-      const failed = started.find((result) => result.status === "rejected");
-      if (failed !== undefined) throw failed.reason;
+      for (const result of started) if (result.status === "rejected") throw result.reason;
     } finally {
       session.close();
     }
@@ -183,7 +181,9 @@ class Launch {
 
   #keep(): Keeper {
     const { vm } = this.#run.record;
-    const kept = [...keptFds(this.#manifests), ...keptLines(this.#prepared.files)];
+    const { auditFd } = this.#kernelLog;
+    const audit: KeptFd[] = auditFd === null ? [] : [{ name: KEPT_AUDIT, kind: "file", fd: auditFd }];
+    const kept = [...keptFds(this.#manifests), ...keptLines(this.#prepared.files), ...audit];
     const keeper = Keeper.start(vm, { directory: this.#run.directory }, kept);
     this.#run.update({ keeper: keeper.identity });
     return keeper;
@@ -200,7 +200,7 @@ class Launch {
     }));
     // The VMM answers while the kernel is read.
     const deviceTree = verifyDeviceTree(this.#processOf(VMM_ID).monitor, plan.vm, plan.machine.hotPlugSlots);
-    const [reading] = await Promise.all([Promise.resolve().then(() => verifyMachine(plan, started)), deviceTree]);
+    const [reading] = await Promise.all([verifySettledMachine(plan, started), deviceTree]);
     return { schemaVersion: 1, vm: plan.vm, state: "starting", launcher: null, ...describeReading(reading, started) };
   }
 

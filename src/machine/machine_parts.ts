@@ -1,5 +1,5 @@
 import type { LaunchPlan } from "../plan/index.js";
-import type { Directories, OwnedRun } from "../state/index.js";
+import { type Directories, logEvent, type OwnedRun } from "../state/index.js";
 import type { CleanupStep } from "./cleanup.js";
 import type { Inspection } from "./inspect.js";
 import type { Keeper } from "./keeper.js";
@@ -21,4 +21,14 @@ export interface MachineParts {
   readonly launcherFilter: Buffer;
   /** Gets the name of each step of the final cleanup as it begins. */
   readonly onCleanupStep?: (step: CleanupStep) => void;
+}
+
+/** For those who look at the VM from elsewhere. A full disk must not keep it from being stopped. */
+export function noteState({ run, directories }: MachineParts, state: "stopping" | "paused"): void {
+  try {
+    run.update({ state });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    logEvent(directories, { event: "cleanup-failed", vm: run.record.vm, message });
+  }
 }

@@ -1,5 +1,5 @@
 import { Socket } from "node:net";
-import { escapeControls } from "../text/index.js";
+import { escapeLine } from "../text/index.js";
 import { limitReadRate } from "./read_rate.js";
 
 /** What is kept of a process's output, for its last words, in bytes. */
@@ -102,9 +102,4 @@ function countNewlines(bytes: Buffer): number {
   let count = 0;
   for (let index = 0; index < bytes.length; index += 1) if (bytes[index] === NEWLINE) count += 1;
   return count;
-}
-
-/** One line for a terminal. A carriage return would let a process write over the name that stands before its line. */
-function escapeLine(line: string): string {
-  return escapeControls(line).replaceAll("\r", "\\x0d");
 }

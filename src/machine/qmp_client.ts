@@ -2,7 +2,8 @@ import { randomInt } from "node:crypto";
 import { Socket } from "node:net";
 import { MachineError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
-import { LINE_BYTES_MAX, parseMessage } from "./qmp_message.js";
+import { FLOOD, MonitorRate } from "./monitor_rate.js";
+import { describeRefusal, LINE_BYTES_MAX, parseMessage } from "./qmp_message.js";
 
 /** An event that QEMU sent of its own accord. Untrusted: a process that was taken over writes what it likes. */
 export interface QmpEvent {
@@ -27,7 +28,7 @@ interface Pending {
 }
 
 /**
- * A QMP monitor over an inherited socket. Everything read from it is bounded in size, depth and time.
+ * A QMP monitor over an inherited socket. Everything read from it is bounded in size, depth, rate and time.
  * Errors: MachineError "qmp-silent", "qmp-closed", "qmp-garbled", "qmp-refused".
  */
 export class QmpClient {
@@ -35,7 +36,9 @@ export class QmpClient {
   readonly #fd: number;
   readonly #socket: Socket;
   readonly #pending = new Map<number, Pending>();
-  readonly #listeners: ((event: QmpEvent) => void)[] = [];
+  readonly #listeners = new Set<(event: QmpEvent) => void>();
+  readonly #garbledListeners: ((failure: MachineError) => void)[] = [];
+  readonly #rate = new MonitorRate();
   readonly #greeting: Promise<void>;
   #greet: (() => void) | undefined;
   #failGreeting: ((error: MachineError) => void) | undefined;
@@ -96,8 +99,16 @@ export class QmpClient {
     });
   }
 
-  onEvent(listener: (event: QmpEvent) => void): void {
-    this.#listeners.push(listener);
+  /** Calls the listener at each event; the result ends that. */
+  onEvent(listener: (event: QmpEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Calls the listener, once, when what comes is not what QEMU sends: the process is not QEMU any more. */
+  onGarbled(listener: (failure: MachineError) => void): void {
+    if (this.#failure?.code === "qmp-garbled") listener(this.#failure);
+    else this.#garbledListeners.push(listener);
   }
 
   /** Runs one command; resolves with its `return` value. */
@@ -131,6 +142,7 @@ export class QmpClient {
     if (this.#failure !== undefined) return;
     const failure = this.#error(code, answer);
     this.#failure = failure;
+    if (code === "qmp-garbled") for (const listener of this.#garbledListeners) listener(failure);
     this.#failGreeting?.(failure);
     for (const pending of this.#pending.values()) {
       clearTimeout(pending.timer);
@@ -141,6 +153,11 @@ export class QmpClient {
   }
 
   #receive(chunk: Buffer): void {
+    this.#rate.count(0, performance.now());
+    this.#split(chunk);
+  }
+
+  #split(chunk: Buffer): void {
     let rest = chunk;
     for (let end = rest.indexOf(0x0a); end >= 0; end = rest.indexOf(0x0a)) {
       const line = Buffer.concat([...this.#chunks, rest.subarray(0, end)]);
@@ -149,46 +166,61 @@ export class QmpClient {
       rest = rest.subarray(end + 1);
       this.#handleLine(line.toString("utf8"));
       // What follows garbage is from a peer that is not believed any more.
-      if (this.#failure !== undefined) return;
+      if (this.#failure !== undefined || this.#restsBefore(rest)) return;
     }
-    if (rest.length === 0) return;
-    this.#chunks.push(rest);
+    if (rest.length > 0) this.#chunks.push(rest);
     this.#bufferedBytes += rest.length;
     if (this.#bufferedBytes > LINE_BYTES_MAX) this.#fail("qmp-garbled", `a line longer than ${LINE_BYTES_MAX} bytes`);
+    else this.#restsBefore(Buffer.alloc(0));
+  }
+
+  /** Whether this second had its share: then what has come is taken up later, and no more is read until then. */
+  #restsBefore(rest: Buffer): boolean {
+    const restMs = this.#rate.restMs(performance.now());
+    if (restMs === 0) return false;
+    if (this.#rate.isFlood) {
+      this.#fail("qmp-garbled", FLOOD);
+      return true;
+    }
+    this.#socket.pause();
+    const goOn = (): void => {
+      this.#socket.resume();
+      this.#split(rest);
+    };
+    setTimeout(goOn, restMs).unref();
+    return true;
   }
 
   #handleLine(line: string): void {
-    if (line.trim() === "") return;
-    const message = parseMessage(line);
-    if (typeof message !== "string") this.#dispatch(message);
-    // The rest of a line that the dead client had begun to read.
-    else if (!this.#resuming) this.#fail("qmp-garbled", message);
+    const isEmpty = line.trim() === "";
+    const message = isEmpty ? "" : parseMessage(line);
+    const wasAskedFor = typeof message !== "string" && this.#dispatch(message);
+    if (!wasAskedFor) this.#rate.count(line.length, performance.now());
+    // While it resumes: the rest of a line that the dead client had begun to read.
+    if (typeof message === "string" && !isEmpty && !this.#resuming) this.#fail("qmp-garbled", message);
   }
 
-  #dispatch(message: Record<string, unknown>): void {
+  /** Returns whether the message answers a command. */
+  #dispatch(message: Record<string, unknown>): boolean {
     if ("QMP" in message) {
       this.#greet?.();
-      return;
+      return false;
     }
     if (typeof message["event"] === "string") {
       const data = isObject(message["data"]) ? message["data"] : {};
       for (const listener of this.#listeners) listener({ event: message["event"], data });
-      return;
+      return false;
     }
     const pending = this.#pending.get(message["id"] as number);
-    if (pending === undefined) return;
+    if (pending === undefined) return false;
     this.#pending.delete(message["id"] as number);
     clearTimeout(pending.timer);
     if ("return" in message) pending.resolve(message["return"]);
     else pending.reject(this.#error("qmp-refused", `${pending.command}: ${describeRefusal(message["error"])}`));
+    return true;
   }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function describeRefusal(error: unknown): string {
-  const text = (error as { desc?: unknown } | null)?.desc;
-  return typeof text === "string" ? text : JSON.stringify(error ?? null);
 }

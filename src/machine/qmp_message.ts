@@ -1,7 +1,19 @@
+import { escapeLine } from "../text/index.js";
+
 /** Largest line taken from a monitor, in bytes. The largest honest ones (qom-list, query-*) stay below 200 KiB. */
 export const LINE_BYTES_MAX = 1024 * 1024;
 /** Deepest nesting of a reply; honest ones stay below 12. */
 const DEPTH_MAX = 32;
+
+/** Longest refusal that is passed on, in characters; QEMU's own have one sentence. */
+const REFUSAL_CHARACTERS_MAX = 500;
+
+/** The words of a refusal, which come from an untrusted process: one line, cut. */
+export function describeRefusal(error: unknown): string {
+  const text = (error as { desc?: unknown } | null)?.desc;
+  const words = typeof text === "string" ? text : JSON.stringify(error ?? null);
+  return escapeLine(words.slice(0, REFUSAL_CHARACTERS_MAX));
+}
 
 /** Parses one line of a monitor. Returns the object, or in words what is wrong with the line. */
 export function parseMessage(line: string): Record<string, unknown> | string {

@@ -1,22 +1,31 @@
-import { EXIT } from "../errors/index.js";
+import type { MachineError } from "../errors/index.js";
 import type { ExitStatus } from "../kernel/index.js";
 import type { LaunchPlan } from "../plan/index.js";
 import { VMM_ID, type WatchdogAction } from "../spec/index.js";
 import { logEvent } from "../state/index.js";
 import { closeMachine } from "./close_machine.js";
-import { explainDeath } from "./death_cause.js";
-import { type Ending, endingOfDeath, endingOfExpiry, endingOfFailure, endingOfHang, isUnknown } from "./ending.js";
+import {
+  type Ending,
+  endingOfExpiry,
+  endingOfFailure,
+  endingOfGarbling,
+  endingOfHang,
+  GUEST_SHUT_DOWN,
+  isUnknown,
+  roleOf,
+  STOPPED,
+} from "./ending.js";
 import { endsWithin } from "./ends_within.js";
 import { type Hang, HangWatch } from "./hang_watch.js";
 import type { Inspection } from "./inspect.js";
-import type { MachineParts } from "./machine_parts.js";
+import { type Judgement, judgeDeath } from "./judge_death.js";
+import { type MachineParts, noteState } from "./machine_parts.js";
 import type { MachineProcess } from "./machine_process.js";
+import { powerDown, quit } from "./vmm_end.js";
 import { actOnExpiry, onExpiry } from "./watchdog.js";
 
 /** How long device processes may take to follow a VMM that ended: their channel closes and they exit by themselves. */
 const FOLLOW_GRACE_MS = 1000;
-/** How long QEMU may take to quit, in ms: it flushes its block devices. */
-const QUIT_GRACE_MS = 2000;
 
 /** Ends that begin with the VMM and that device processes follow in order. */
 const FOLLOWED: readonly Ending["reason"][] = ["guest-shutdown", "stopped", "watchdog"];
@@ -32,7 +41,8 @@ export class RunningMachine {
   readonly #leaving = new Set<MachineProcess>();
   #plan: LaunchPlan;
   readonly #watch: HangWatch;
-  readonly #hangs = new Map<string, Hang>();
+  /** Processes that the supervisor killed, with what for. */
+  readonly #killed = new Map<string, Ending>();
   readonly #judgements: Promise<unknown>[] = [];
   #stopping = false;
   #cause: Ending | undefined;
@@ -72,6 +82,7 @@ export class RunningMachine {
     const { id, onWatchdog: action } = confined.plan;
     this.#watch.add({ id, pid: confined.pid, monitor, channelInode });
     this.#guard(confined.ended.then((status) => this.#onDeath(process, status)));
+    monitor.onGarbled((failure) => this.#onGarbled(process, failure));
     if (action !== undefined) onExpiry(monitor, () => this.#guard(this.#onWatchdog(id, action)));
   }
 
@@ -112,17 +123,9 @@ export class RunningMachine {
     if (this.#stopping) return this.kill();
     this.#stopping = true;
     this.#watch.stop();
-    this.#note("stopping");
+    noteState(this.#parts, "stopping");
     logEvent(this.#parts.directories, { event: "stop", vm: this.plan.vm });
-    for (const [command, graceMs] of [
-      ["system_powerdown", this.plan.shutdownGraceMs],
-      ["quit", QUIT_GRACE_MS],
-    ] as const) {
-      // A monitor that does not answer is a VMM that will be killed; its refusal has nobody to go to.
-      this.#vmm.monitor.execute(command, undefined, graceMs).catch(() => {});
-      if (await endsWithin(this.#vmm.confined.ended, graceMs)) return;
-    }
-    this.kill();
+    if (!(await powerDown(this.#vmm, this.plan.shutdownGraceMs)) && !(await quit(this.#vmm))) this.kill();
   }
 
   /** Ends the VM at once. */
@@ -147,48 +150,43 @@ export class RunningMachine {
     // Before everything else: neither a stop nor a shutdown, which a guest can ask for, may hide a refused call.
     if (death.reason === "intrusion") return this.#decide(death);
     if (id === VMM_ID) return this.#decide(this.#endingOfVmm(death, status));
-    const hung = this.#hangs.has(id);
+    const killed = this.#killed.has(id);
     // Devices follow a VMM that ends, and may be seen first.
     if (this.#leaving.has(process) || this.#stopping) return;
-    if (!hung && (await endsWithin(this.#vmm.confined.ended, FOLLOW_GRACE_MS))) return;
+    if (!killed && (await endsWithin(this.#vmm.confined.ended, FOLLOW_GRACE_MS))) return;
     // The VMM tells that a guest let a device go at the time at which it closes the channel.
     if (this.#leaving.has(process)) return;
-    if (!hung) this.#logDeath(id, death);
+    if (!killed) this.#logDeath(id, death);
     if (this.plan.onDeviceExit === "pause") return this.#pause(death);
     this.#decide(death);
   }
 
-  async #judge({ confined, log }: MachineProcess, told: ExitStatus): Promise<{ death: Ending; status: ExitStatus }> {
-    const { id } = confined.plan;
-    const role = id === VMM_ID ? "vmm" : "device";
-    const hang = this.#hangs.get(id);
-    const cause = await explainDeath(confined, told, this.#parts.kernelLog);
-    const death = endingOfDeath(id, role, { cause, lastWords: log.lastWords() });
-    if (death.reason === "intrusion") {
-      this.#intrusion ??= death;
-      const { detail } = death;
-      logEvent(this.#parts.directories, { event: "intrusion", vm: this.plan.vm, process: id, detail, syscall: cause.syscall });
-      return { death, status: cause.status };
+  async #judge(process: MachineProcess, told: ExitStatus): Promise<Judgement> {
+    const { directories, kernelLog } = this.#parts;
+    const judged = await judgeDeath(process, told, { vm: this.plan.vm, directories, kernelLog });
+    if (judged.death.reason === "intrusion") {
+      this.#intrusion ??= judged.death;
+      return judged;
     }
-    return { death: hang === undefined ? death : endingOfHang(id, role, hang), status: cause.status };
+    return { ...judged, death: this.#killed.get(process.confined.plan.id) ?? judged.death };
   }
 
   /** Killed first: the VMM's monitor may be blocked for as long as a stopped device holds a virtual CPU. */
   #onHang(hang: Hang): void {
-    this.#hangs.set(hang.process, hang);
     const { process, detail, silentMs } = hang;
+    this.#killed.set(process, endingOfHang(process, roleOf(process), hang));
     logEvent(this.#parts.directories, { event: "hang", vm: this.plan.vm, process, detail: `"${process}" ${detail}`, silentMs });
     this.#parts.processes.get(process)?.confined.kill();
   }
 
-  /** For those who look at it from elsewhere. A full disk must not keep a VM from being stopped. */
-  #note(state: "stopping" | "paused"): void {
-    try {
-      this.#parts.run.update({ state });
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      logEvent(this.#parts.directories, { event: "cleanup-failed", vm: this.plan.vm, message });
-    }
+  /** A process that does not speak QMP any more has been taken over, or is broken; neither is kept. */
+  #onGarbled({ confined }: MachineProcess, failure: MachineError): void {
+    const { id } = confined.plan;
+    if (this.#killed.has(id)) return;
+    const ending = endingOfGarbling(id, roleOf(id), failure);
+    this.#killed.set(id, ending);
+    this.#logDeath(id, ending);
+    confined.kill();
   }
 
   #logDeath(process: string, { detail }: Ending): void {
@@ -196,11 +194,9 @@ export class RunningMachine {
   }
 
   #endingOfVmm(death: Ending, status: ExitStatus): Ending {
-    if (this.#guestShutDown && (status.exitCode === 0 || isUnknown(status))) {
-      return { reason: "guest-shutdown", process: null, detail: "the guest shut down", exitCode: EXIT.clean };
-    }
-    if (this.#stopping) return { reason: "stopped", process: null, detail: "the VM was stopped", exitCode: EXIT.clean };
-    if (death.reason === "vmm-died") this.#logDeath(VMM_ID, death);
+    if (this.#guestShutDown && (status.exitCode === 0 || isUnknown(status))) return GUEST_SHUT_DOWN;
+    if (this.#stopping) return STOPPED;
+    if (death.reason === "vmm-died" && !this.#killed.has(VMM_ID)) this.#logDeath(VMM_ID, death);
     return death;
   }
 
@@ -210,7 +206,7 @@ export class RunningMachine {
     this.#watch.stop();
     try {
       await this.#vmm.monitor.execute("stop");
-      this.#note("paused");
+      noteState(this.#parts, "paused");
       const { process, detail } = ending;
       if (process !== null) logEvent(this.#parts.directories, { event: "pause", vm: this.plan.vm, process, detail });
     } catch {
@@ -222,13 +218,12 @@ export class RunningMachine {
     if (this.#stopping) return;
     const outcome = await actOnExpiry(this.#vmm.monitor, action);
     logEvent(this.#parts.directories, { event: "watchdog", vm: this.plan.vm, process: id, ...outcome });
-    if (outcome.action === "pause" && !this.#stopping) this.#note("paused");
+    if (outcome.action === "pause" && !this.#stopping) noteState(this.#parts, "paused");
     if (outcome.action !== "stop" || this.#stopping) return;
     this.#cause ??= endingOfExpiry(id);
     this.#stopping = true;
     // The guest is past being asked, but QEMU is: it flushes its block devices, and its devices follow.
-    this.#vmm.monitor.execute("quit", undefined, QUIT_GRACE_MS).catch(() => {});
-    if (!(await endsWithin(this.#vmm.confined.ended, QUIT_GRACE_MS))) this.kill();
+    if (!(await quit(this.#vmm))) this.kill();
   }
 
   #decide(ending: Ending): void {

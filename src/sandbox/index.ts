@@ -18,3 +18,4 @@ export type { Difference } from "./verify/difference.js";
 export type { HeldFd } from "./verify/fds.js";
 export { LAUNCHER_ID, type LauncherReading, readLauncher } from "./verify/launcher.js";
 export { type MachineReading, readMachine, type StartedProcess, verifyMachine } from "./verify/verify_machine.js";
+export { verifySettledMachine } from "./verify/verify_settled.js";

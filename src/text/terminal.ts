@@ -9,3 +9,19 @@ export function escapeControls(text: string): string {
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
   });
 }
+
+/** Likewise as one line: a carriage return or a newline would let a process write what seems to be another's line. */
+export function escapeLine(text: string): string {
+  return escapeControls(text).replace(/[\n\r]/g, (character) => (character === "\n" ? "\\x0a" : "\\x0d"));
+}
+
+/** JSON of a value, whose strings may be what an untrusted process wrote: what acts on a terminal is a `\uNNNN` escape. */
+export function printableJson(value: unknown, indent?: number): string {
+  // JSON.stringify itself escapes the controls below U+0020.
+  return JSON.stringify(value, null, indent).replace(
+    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => {
+      return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+    },
+  );
+}

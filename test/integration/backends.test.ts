@@ -9,10 +9,10 @@ import { suite } from "../support/harness.js";
 import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { linksOfFds } from "../support/proc_reading.js";
 import { buildRoot } from "../support/repository.js";
-import { runBulkhead, waitUntil } from "../support/run_command.js";
+import { runBulkhead, TEST_HOST_FILE, waitUntil } from "../support/run_command.js";
 
 const test = suite("backends: images and private roots", {
-  needs: ["root", "qemu", "qemu-img", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "qemu-img", "user-namespaces"],
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;
@@ -104,7 +104,7 @@ test("a private root that was tampered with is built anew before it is used", as
 
 test.run();
 
-const tap = suite("backends: taps", { needs: ["root", "qemu", "tun", "network-namespaces"], timeoutMs: 60_000 });
+const tap = suite("backends: taps", { needs: ["root", "qemu-tcg", "tun", "network-namespaces"], timeoutMs: 60_000 });
 const namespace = `bulkhead-test-${process.pid}`;
 
 function ip(...args: string[]): void {
@@ -144,7 +144,7 @@ function tapVm(name: string, device: string): string {
 
 tap("a tap goes to the network card's process and to no other; a second VM is told that it is busy", async () => {
   await writeFile(join(fixture.directory, "tap.yaml"), tapVm(vmName("test-tap"), "tap0"));
-  const running = inNamespace("run", "tap.yaml");
+  const running = inNamespace("run", "--host-file", TEST_HOST_FILE, "tap.yaml");
   const finished = endOf(running);
   const list = async () => {
     const all = JSON.parse((await runBulkhead(["ps", "--json"], fixture)).stdout) as {
@@ -163,7 +163,7 @@ tap("a tap goes to the network card's process and to no other; a second VM is to
   // Without disks: those of the first VM are claimed as well, and would be told first.
   const withoutDisks = tapVm(vmName("test-busy"), "tap0").replace(/^.*role: disk.*\n/gm, "");
   await writeFile(join(fixture.directory, "busy.yaml"), withoutDisks);
-  const busy = await endOf(inNamespace("run", "busy.yaml"));
+  const busy = await endOf(inNamespace("run", "--host-file", TEST_HOST_FILE, "busy.yaml"));
   assert.is(busy.exitCode, 3, busy.stderr);
   assert.match(busy.stderr, /Cannot attach to tap "tap0": TUNSETIFF: EBUSY/);
   await runBulkhead(["stop", vmName("test-tap")], fixture);
@@ -174,14 +174,14 @@ tap("a tap goes to the network card's process and to no other; a second VM is to
 tap("an interface that is no tap is refused and told apart from one that is missing", async () => {
   ip("-n", namespace, "tuntap", "add", "taptun", "mode", "tun");
   await writeFile(join(fixture.directory, "other.yaml"), tapVm(vmName("test-other"), "taptun"));
-  const result = await endOf(inNamespace("run", "other.yaml"));
+  const result = await endOf(inNamespace("run", "--host-file", TEST_HOST_FILE, "other.yaml"));
   assert.is(result.exitCode, 3, result.stderr);
   assert.match(result.stderr, /Cannot attach to tap "taptun": TUNSETIFF: EINVAL. It is an interface of another kind/);
 });
 
 tap("a tap that does not exist is not made", async () => {
   await writeFile(join(fixture.directory, "missing.yaml"), tapVm(vmName("test-missing"), "tap9"));
-  const result = await endOf(inNamespace("run", "missing.yaml"));
+  const result = await endOf(inNamespace("run", "--host-file", TEST_HOST_FILE, "missing.yaml"));
   assert.is(result.exitCode, 3, result.stderr);
   assert.match(result.stderr, /Cannot attach to tap "tap9": SIOCGIFINDEX: ENODEV/);
   assert.is(spawnSync("ip", ["-n", namespace, "link", "show", "tap9"]).status, 1);

@@ -10,7 +10,7 @@ import { type MachineFixture, makeFixture } from "../support/machine_fixture.js"
 import { runBulkhead } from "../support/run_command.js";
 
 const test = suite("bad input, generated and known", {
-  needs: ["root", "qemu", "qemu-img", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "qemu-img", "user-namespaces"],
   timeoutMs: 120_000,
 });
 let fixture: MachineFixture;

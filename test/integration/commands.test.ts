@@ -4,11 +4,12 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { suite } from "../support/harness.js";
+import { assertEveryLayer, EVERY_LAYER, type ReportedLayer } from "../support/layer_reports.js";
 import { cgroupMount, demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { type RunningCommand, runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
 
 const test = suite("bulkhead ps, inspect, stop, gc, plan, doctor", {
-  needs: ["root", "qemu", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;
@@ -67,11 +68,15 @@ test("ps lists a running VM; inspect finds nothing that differs; stop ends it wi
     schemaVersion: number;
     vm: string;
     state: string;
-    processes: { layers: Record<string, { status: string }> }[];
+    processes: { id: string; layers: Record<string, ReportedLayer> }[];
   };
   assert.is(report.schemaVersion, 1);
   assert.is(report.state, "running");
-  for (const process of report.processes) assert.is(process.layers["seccomp"]?.status, "enforced");
+  assert.equal(report.processes.map(({ id }) => id).sort(), ["disk0", "disk1", "net0", "vmm"]);
+  for (const { id, layers } of report.processes) {
+    assertEveryLayer(layers, id);
+    assert.is(layers["seccomp"]?.status, "enforced", id);
+  }
   assert.is((await runBulkhead(["stop", vmName("test-listed")], fixture)).exitCode, 0);
   assert.is((await command.finished).exitCode, 0);
   assert.equal(await list(), []);
@@ -227,6 +232,7 @@ test("every command has help with examples", async () => {
 test("doctor --json names every layer with its status", async () => {
   const result = await runBulkhead(["doctor", "--json"], fixture);
   const report = JSON.parse(result.stdout) as { layers: Record<string, { status: string }> };
+  assert.equal(Object.keys(report.layers), EVERY_LAYER);
   for (const layer of Object.values(report.layers)) assert.ok(["enforced", "partial", "unavailable"].includes(layer.status));
   assert.is(result.exitCode, Object.values(report.layers).every((layer) => layer.status === "enforced") ? 0 : 1);
 });

@@ -9,7 +9,7 @@ import { findListed, writeIdleVm } from "../support/idle_vm.js";
 import { type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { runBulkhead } from "../support/run_command.js";
 
-const test = suite("control of a VM from other terminals", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("control of a VM from other terminals", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 const VM = vmName("test-control");
 /** Any uid but root's. */
 const STRANGER_UID = 54_321;
@@ -128,7 +128,7 @@ for (const [what, text, said] of [
   ["an unknown request", '{"request":"format"}\n', /"code":"request-garbled"/],
   ["nesting without end", `${"[".repeat(1000)}\n`, /nested deeper/],
   ["a line without end", Buffer.alloc(200_000, 0x61), /^closed$/],
-  ["two requests", STATUS + STATUS, /^closed$|"running":true/],
+  ["two requests", STATUS + STATUS, /^closed$/],
 ] as const) {
   test(`a control request that is ${what} is refused and ends nothing`, async () => {
     assert.match(send(text), said);

@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { suite } from "../support/harness.js";
 import { buildRoot, repositoryRoot } from "../support/repository.js";
+import { STATES_FOLDER } from "../support/run_identity.js";
 
 /** Two seconds, and firmware under a KVM that is nested takes five more. */
 const test = suite("npm start", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 90_000 });
@@ -27,7 +27,7 @@ const ENFORCED = [
 ];
 
 test("the demo: a guest's console, what each process held, and the host's own reading of what the guest wrote", () => {
-  const state = mkdtempSync(join(tmpdir(), "bulkhead-demo-test-"));
+  const state = mkdtempSync(join(STATES_FOLDER, "bulkhead-demo-test-"));
   try {
     const { status, stdout, stderr } = spawnSync(process.execPath, [DEMO], {
       encoding: "utf8",

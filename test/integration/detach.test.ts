@@ -11,7 +11,7 @@ import { linksOfFds } from "../support/proc_reading.js";
 import { Provoker } from "../support/provoke.js";
 import { runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
 
-const test = suite("bulkhead run --detach, attach", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("bulkhead run --detach, attach", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 let fixture: MachineFixture;
 
 let provoker: Provoker;
@@ -179,6 +179,17 @@ test("an orphan's serial log: who takes it over writes the file that the launch 
   assert.is((await runBulkhead(["stop", vmName("test-log")], fixture)).exitCode, 0);
 });
 
+test("stop, whose supervisor dies under it: what serves on is ended all the same", async () => {
+  await detach("test-under", (text) => text.replace("shutdownGraceMs: 200", "shutdownGraceMs: 1500"));
+  const supervisor = supervisorOf(fixture, "test-under");
+  const stopping = startBulkhead(["stop", "test-under"], fixture);
+  await waitUntil(() => eventsOf(fixture, "test-under", "stop").length === 1, "the stop");
+  process.kill(supervisor, "SIGKILL");
+  const stopped = await stopping.finished;
+  assert.is(stopped.exitCode, 0, stopped.stderr);
+  assert.equal(fixture.leftovers(), [], "it says that the VM is stopped");
+});
+
 test("an orphan without its keeper cannot be attached; stop says so and ends it by force", async () => {
   await detach(vmName("test-kept"));
   const record = JSON.parse(readFileSync(`${fixture.directory}/run/vms/${vmName("test-kept")}/record.json`, "utf8")) as {
@@ -209,7 +220,7 @@ test("attach: Ctrl-C ends the following, not the VM", async () => {
 test.run();
 
 const speaking = suite("bulkhead attach to a VM whose guest speaks", {
-  needs: ["root", "qemu", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "user-namespaces"],
   timeoutMs: 60_000,
 });
 speaking.before(async () => {

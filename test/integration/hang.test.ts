@@ -11,7 +11,7 @@ import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support
 import { Provoker } from "../support/provoke.js";
 import { waitUntil } from "../support/run_command.js";
 
-const test = suite("a process that hangs", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("a process that hangs", { needs: ["root", "qemu-tcg", "user-namespaces", "cgroup-v2"], timeoutMs: 60_000 });
 
 const DEADLINE_MS = 1500;
 /** Between the last answer and the stop, which takes effect when the process leaves the kernel. */

@@ -9,7 +9,7 @@ import { namespaceOf, statusOfThreads } from "../support/proc_reading.js";
 import { runBulkhead, waitUntil } from "../support/run_command.js";
 
 const test = suite("bulkhead device add, device remove", {
-  needs: ["root", "qemu", "qemu-img", "user-namespaces", "cgroup-v2"],
+  needs: ["root", "qemu-tcg", "qemu-img", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
 const VM = vmName("test-plug");

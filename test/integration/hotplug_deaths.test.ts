@@ -10,7 +10,7 @@ import { linksOfFds } from "../support/proc_reading.js";
 import { type RunningCommand, startBulkhead, waitUntil } from "../support/run_command.js";
 
 const test = suite("hot-plug and processes that die", {
-  needs: ["root", "qemu", "user-namespaces", "cgroup-v2"],
+  needs: ["root", "qemu-tcg", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
 const VM = vmName("test-plug-deaths");

@@ -10,7 +10,7 @@ import { type MachineFixture, makeFixture, vmName } from "../support/machine_fix
 import { runBulkhead, startBulkhead } from "../support/run_command.js";
 import { interfaceName } from "../support/run_identity.js";
 
-const test = suite("a launcher killed at every step", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("a launcher killed at every step", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 const VM = vmName("test-killed");
 const PROGRAM = join(import.meta.dirname, "killed_launcher_program.js");
 let fixture: MachineFixture;
@@ -105,7 +105,7 @@ test("launch, killed while it builds a root: gc leaves no half of one, and what 
   const shared = fixture.environment["BULKHEAD_CACHE"] ?? "";
   for (const folder of ["filters", "results", "inventories"])
     cpSync(join(shared, folder), join(cache, folder), { recursive: true });
-  await killAt("launch", "build-roots", { delayMs: 30, cache });
+  await killAt("launch", "half-a-root", { cache });
   assert.ok(readdirSync(join(cache, "roots")).some((name) => name.startsWith(".building-")));
   const collected = await runBulkhead(["gc"], { ...fixture, environment: { ...fixture.environment, BULKHEAD_CACHE: cache } });
   assert.is(collected.exitCode, 0, collected.stderr);
@@ -172,7 +172,7 @@ test("two launchers at once: one runs the VM, the other is told so and does it n
 test.run();
 
 const tap = suite("a launcher killed with a tap of the operator's", {
-  needs: ["root", "qemu", "user-namespaces", "tun"],
+  needs: ["root", "qemu-tcg", "user-namespaces", "tun"],
   timeoutMs: 60_000,
 });
 const TAP = interfaceName("tapkilled");

@@ -7,7 +7,7 @@ import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support
 import { repositoryRoot } from "../support/repository.js";
 import { runBulkhead } from "../support/run_command.js";
 
-const test = suite("bulkhead run: the demo VM", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("bulkhead run: the demo VM", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 let fixture: MachineFixture;
 
 test.before(async () => {
@@ -36,7 +36,10 @@ test("disk1 read-only: the guest's write is refused and disk1 is unchanged", asy
   );
   await buildDemoImages(fixture.directory, join(repositoryRoot, "native/build/boot"));
   const result = await runDemo(vmName("test-readonly"), text);
-  assert.not.match(result.stdout, "read back, same");
+  assert.is(result.exitCode, 0, result.stderr);
+  for (const text of Object.values(MARKED_TEXTS)) assert.match(result.stdout, text);
+  assert.match(result.stdout, /bulkhead-boot: error: cannot write to disk1, BIOS status [0-9a-f]{2}\r\n/);
+  assert.not.match(result.stdout, "disk1 written");
   assert.not.ok((await checkWrittenSector(join(fixture.directory, "disk1.img"))).genuine);
   assert.equal(fixture.leftovers(), []);
 });
@@ -52,6 +55,7 @@ kvm("demo, KVM: the same machine with vCPUs in the kernel ends with exit 0", asy
     await writeFile(join(own.directory, `${vmName("test-kvm")}.yaml`), text);
     const result = await runBulkhead(["run", `${vmName("test-kvm")}.yaml`], own);
     assert.is(result.exitCode, 0, result.stderr);
+    for (const said of Object.values(MARKED_TEXTS)) assert.match(result.stdout, said);
     assert.ok((await checkWrittenSector(join(own.directory, "disk1.img"))).genuine);
     assert.equal(own.leftovers(), []);
   } finally {

@@ -1,12 +1,21 @@
-import { readFileSync, readlinkSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { type Inspection, launch, type RunningMachine } from "../../src/index.js";
 import { suite } from "../support/harness.js";
 import { cgroupMount, demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
-import { filesBelow, limitOf, linksOfFds, mountsOf, namespaceOf, statusOfThreads } from "../support/proc_reading.js";
+import {
+  filesBelow,
+  limitOf,
+  linksOfFds,
+  mountsOf,
+  namespaceOf,
+  socketPeers,
+  socketsOf,
+  statusOfThreads,
+} from "../support/proc_reading.js";
 
 const test = suite("every layer, by the tests' own reading of /proc", {
-  needs: ["root", "qemu", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;
@@ -114,9 +123,10 @@ test("root: two mounts, read-only; the program is executable and not readable; n
 
 test("device nodes: owned by the process's own uid, and no others", () => {
   for (const { id, pid, uid } of processes) {
-    for (const node of machine.plan.processes.find((plan) => plan.id === id)?.nodes ?? []) {
-      assert.is(statSync(`/proc/${pid}/root/dev/${node.name}`).uid, uid);
-    }
+    const planned = machine.plan.processes.find((plan) => plan.id === id)?.nodes ?? [];
+    const present = readdirSync(`/proc/${pid}/root/dev`);
+    assert.equal(present.sort(), planned.map(({ name }) => name).sort(), id);
+    for (const name of present) assert.is(statSync(`/proc/${pid}/root/dev/${name}`).uid, uid, `${id}: ${name}`);
   }
 });
 
@@ -129,10 +139,19 @@ test("fds: each device process holds one image or none, and no fd leads to a fil
   }
 });
 
-test("fds: every socket of a device has its peer in the VMM or the launcher; no socket is shared by two devices", () => {
-  const sockets = processes.map(({ pid }) => new Set([...linksOfFds(pid).values()].filter((link) => link.startsWith("socket:"))));
-  const all = sockets.flatMap((set) => [...set]);
+test("fds: of a device's sockets one has its peer in the VMM, the others in the launcher; no socket is shared by two devices", () => {
+  const sockets = processes.map(({ id, pid }) => ({ id, inodes: socketsOf(pid) }));
+  const all = sockets.flatMap(({ inodes }) => [...inodes]);
   assert.is(new Set(all).size, all.length);
+  const peers = socketPeers();
+  const own = socketsOf(process.pid);
+  const vmm = sockets.find(({ id }) => id === "vmm")?.inodes ?? new Set();
+  for (const { id, inodes } of sockets) {
+    if (id === "vmm") continue;
+    const held = [...inodes].map((inode) => peers.get(inode) ?? 0);
+    assert.is(held.filter((peer) => vmm.has(peer)).length, 1, `${id}: one channel to the VMM`);
+    assert.is(held.filter((peer) => own.has(peer)).length, held.length - 1, `${id}: the others lead to the launcher`);
+  }
 });
 
 test("dumpable: files in /proc/PID belong to root, not to the uid", () => {

@@ -10,7 +10,7 @@ import { buildRoot, repositoryRoot } from "../support/repository.js";
 import { waitUntil } from "../support/run_command.js";
 
 const test = suite("VMs that a test file leaves", {
-  needs: ["root", "qemu", "user-namespaces", "cgroup-v2"],
+  needs: ["root", "qemu-tcg", "user-namespaces", "cgroup-v2"],
   timeoutMs: 60_000,
 });
 let fixture: MachineFixture;

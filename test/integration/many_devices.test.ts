@@ -9,7 +9,7 @@ import { mountsOf } from "../support/proc_reading.js";
 import { waitUntil } from "../support/run_command.js";
 import { findSteadyFault, parseSteadyReports, READS_PER_TURN, WRITES_PER_TURN, writeSteadyDisk } from "../support/steady_io.js";
 
-const test = suite("a launcher that holds many fds", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("a launcher that holds many fds", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 let fixture: MachineFixture;
 
 test.before(async () => {
@@ -62,7 +62,7 @@ async function sixteenDevices(name: string): Promise<string> {
 }
 
 const busy = suite("an hour of sixteen device processes", {
-  needs: ["root", "qemu", "user-namespaces"],
+  needs: ["root", "qemu-tcg", "user-namespaces"],
   timeoutMs: HOUR_DEADLINE_MS + 60_000,
 });
 busy.before(async () => {

@@ -15,7 +15,7 @@ import { waitUntil } from "../support/run_command.js";
 
 /** Firmware and two stages of a second each, on a machine with other work. */
 const GUEST_DEADLINE_MS = 30_000;
-const NEEDS = ["root", "qemu", "user-namespaces"] as const;
+const NEEDS = ["root", "qemu-tcg", "user-namespaces"] as const;
 let fixture: MachineFixture;
 
 async function setUp(): Promise<void> {

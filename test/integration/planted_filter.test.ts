@@ -4,7 +4,7 @@ import { readFilters, readProgram, writeProgram } from "../../src/seccomp/index.
 import { suite } from "../support/harness.js";
 import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 
-const test = suite("filters read back at launch", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 60_000 });
+const test = suite("filters read back at launch", { needs: ["root", "qemu-tcg", "user-namespaces"], timeoutMs: 60_000 });
 let fixture: MachineFixture;
 
 test.before(async () => {

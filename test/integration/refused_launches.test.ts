@@ -8,7 +8,10 @@ import { suite } from "../support/harness.js";
 import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { runBulkhead } from "../support/run_command.js";
 
-const test = suite("launches that are refused or interrupted", { needs: ["root", "qemu", "user-namespaces"], timeoutMs: 30_000 });
+const test = suite("launches that are refused or interrupted", {
+  needs: ["root", "qemu-tcg", "user-namespaces", "cgroup-v2"],
+  timeoutMs: 30_000,
+});
 let fixture: MachineFixture;
 
 test.before(async () => {

@@ -1,16 +1,18 @@
 /** How often the event loop is asked to come round, in ms; a round that takes longer than twice that is a stall. */
 const INTERVAL_MS = 5;
+const US_PER_MS = 1000;
 
 /** Measures for how long this process, where it is the launcher, came to nothing: a busy host, or work of its own. */
 export class EventLoopStalls {
   #lastMs = performance.now();
-  #longestMs = 0;
+  #lastCpu = process.cpuUsage();
+  #longestBusyMs = 0;
   #totalMs = 0;
   readonly #timer = setInterval(() => this.#round(), INTERVAL_MS);
 
-  /** The longest time between two rounds so far, in ms. */
-  get longestMs(): number {
-    return this.#longestMs;
+  /** Most CPU time that this process took between two rounds so far, in ms: what a busy host does to it does not count. */
+  get longestBusyMs(): number {
+    return this.#longestBusyMs;
   }
 
   /** Ends the measuring; returns the sum of all stalls, in ms. */
@@ -23,7 +25,9 @@ export class EventLoopStalls {
   #round(): void {
     const nowMs = performance.now();
     const passedMs = nowMs - this.#lastMs;
-    this.#longestMs = Math.max(this.#longestMs, passedMs);
+    const { user, system } = process.cpuUsage(this.#lastCpu);
+    this.#lastCpu = process.cpuUsage();
+    this.#longestBusyMs = Math.max(this.#longestBusyMs, (user + system) / US_PER_MS);
     if (passedMs > 2 * INTERVAL_MS) this.#totalMs += passedMs - INTERVAL_MS;
     this.#lastMs = nowMs;
   }

@@ -3,9 +3,11 @@ import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildDemoImages } from "../../examples/demo/images.js";
-import { DEFAULT_QEMU, type LaunchRequest, openDirectories, parseVmText, readHostFile } from "../../src/index.js";
+import { DEFAULT_QEMU, type LaunchRequest, openDirectories, parseVmText } from "../../src/index.js";
+import { builtInHostConfig } from "../../src/spec/index.js";
 import { findEventFault } from "../../src/state/index.js";
 import { repositoryRoot } from "./repository.js";
+import { TEST_HOST_FILE } from "./run_command.js";
 import { hostWideName, STATES_FOLDER } from "./run_identity.js";
 
 /** A VM with state and images of its own below one temporary folder. */
@@ -20,6 +22,9 @@ export interface MachineFixture {
   /** Removes the folder. With a VM still on record it does not: then the runner ends the VM and fails the file. */
   remove(): Promise<void>;
 }
+
+/** A key at its default: the built-in configuration, as a file that a command can be given in the place of this host's. */
+const BUILT_IN_HOST = "hotPlug: false\n";
 
 const BLANK_IMAGE_BYTES = 1024 * 1024;
 
@@ -59,6 +64,7 @@ const SHARED_CACHE = join(tmpdir(), "bulkhead-test-cache");
 export async function makeFixture(): Promise<MachineFixture> {
   const directory = await mkdtemp(join(STATES_FOLDER, "bulkhead-test-"));
   const environment = { ...process.env, BULKHEAD_STATE: directory, BULKHEAD_CACHE: SHARED_CACHE };
+  await writeFile(join(directory, TEST_HOST_FILE), BUILT_IN_HOST, { mode: 0o644 });
   await buildDemoImages(directory, join(repositoryRoot, "native/build/boot"));
   for (const disk of ["disk0", "disk1"]) {
     const path = join(directory, `${disk}-blank.img`);
@@ -71,7 +77,7 @@ export async function makeFixture(): Promise<MachineFixture> {
     environment,
     request: async (text, change) => ({
       spec: parseVmText(text, { file: "test.yaml", directory }),
-      hostConfig: await readHostFile(),
+      hostConfig: builtInHostConfig(),
       directories,
       policyFolder: join(repositoryRoot, "policies"),
       qemu: DEFAULT_QEMU,

@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants as osConstants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setFileContext } from "../../src/kernel/index.js";
 import { buildRoot } from "./repository.js";
+import { compileVictim } from "./victim/compile_victim.js";
 
 /** Answers null when the machine has what is asked for, else why not. */
 type Probe = () => string | null;
@@ -11,10 +12,11 @@ type Probe = () => string | null;
 /** What a suite may declare to need. Each is probed by use where that is cheap, never guessed from a version. */
 const PROBES = {
   root: () => (process.getuid?.() === 0 ? null : "not running as root"),
-  kvm: () => opens("/dev/kvm"),
+  kvm: () => holds('import { probeHost } from "./src/host/index.js"', "probeHost().kvm.available || probeHost().kvm.why"),
   tun: () => opens("/dev/net/tun"),
   loop: () => opens("/dev/loop-control") ?? runs("losetup", ["--version"]),
   qemu: () => runs("qemu-system-x86_64", ["-version"]),
+  "qemu-tcg": probeQemuTcg,
   "qemu-img": () => runs("qemu-img", ["--version"]),
   bubblewrap: () => runs("bwrap", ["--version"]),
   "loop-devices": () => runs("losetup", ["--find"]),
@@ -29,6 +31,8 @@ const PROBES = {
   "network-namespaces": () => runs("unshare", ["--net", "true"]),
   selinux: () => filesystemMounted("selinuxfs"),
   "selinux-enforcing": probeSelinuxEnforcing,
+  audit: probeAudit,
+  "ia32-emulation": probeInt80,
   "cgroup-v2": () => filesystemMounted("cgroup2"),
   "cgroup-v2-controllers": probeCgroupControllers,
   lab: () => buildsLab([]),
@@ -52,9 +56,24 @@ export function findUnmetNeed(needs: readonly Need[]): UnmetNeed | null {
   return null;
 }
 
-function opens(path: string): string | null {
+/**
+ * Whether an expression over the built modules is true; a string says why not. In a process of its own: the harness loads no
+ * addon into tests that do not ask for it.
+ */
+function holds(imports: string, expression: string): string | null {
+  const script = `${imports}; const held = ${expression}; if (held !== true) throw new Error(held);`;
+  const args = ["--input-type=module", "--eval", script.replaceAll("./src/", `${buildRoot}/src/`)];
+  const { status, stderr } = spawnSync(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
+  return status === 0 ? null : (/^\w*Error: (.*)$/m.exec(stderr)?.[1] ?? stderr);
+}
+
+function opensToRead(path: string): string | null {
+  return opens(path, constants.O_RDONLY | constants.O_NONBLOCK);
+}
+
+function opens(path: string, flags: number = constants.O_RDWR): string | null {
   try {
-    closeSync(openSync(path, constants.O_RDWR));
+    closeSync(openSync(path, flags));
     return null;
   } catch (error) {
     return (error as Error).message;
@@ -84,6 +103,41 @@ function probeLabelAttribute(): string | null {
 function findsOnPath(program: string): string | null {
   const places = (process.env["PATH"] ?? "").split(":").map((folder) => join(folder, program));
   return places.some((place) => existsSync(place)) ? null : `${program} is not on PATH`;
+}
+
+/** QEMU 8.2 and later crash under TCG with a proxied device: FIRST_CRASHING of src/plan/tcg_devices.ts tells why. */
+function probeQemuTcg(): string | null {
+  const { error, stdout } = spawnSync("qemu-system-x86_64", ["--version"], { encoding: "utf8" });
+  if (error !== undefined) return error.message;
+  const [major = 0, minor = 0] = (/version (\d+)\.(\d+)/.exec(stdout) ?? []).slice(1).map(Number);
+  if (major === 0) return `qemu-system-x86_64 --version says ${JSON.stringify(stdout)}`;
+  const crashes = major > 8 || (major === 8 && minor >= 2);
+  return crashes ? `QEMU ${major}.${minor} crashes under TCG with a proxied device` : null;
+}
+
+/** What tells which call a filter killed for: records of audit, which the kernel makes of the actions that it is told to log. */
+function probeAudit(): string | null {
+  const logged = readFileSync("/proc/sys/kernel/seccomp/actions_logged", "utf8").trim().split(" ");
+  if (!logged.includes("kill_process")) return "kernel.seccomp.actions_logged lacks kill_process";
+  const records = holds('import { addon } from "./src/kernel/index.js"', "addon.openAuditRecords() >= 0");
+  return records === null || opensToRead("/dev/kmsg") === null ? null : records;
+}
+
+/** GETPID of the i386 table by int 0x80, from a program of 64 bits: asm/unistd_32.h. */
+const I386_GETPID = "20";
+
+/** A kernel without IA32 emulation, or told not to offer it (ia32_emulation=0), has no gate for int 0x80 or answers ENOSYS. */
+function probeInt80(): string | null {
+  const victim = compileVictim("one_call");
+  try {
+    const { signal, stdout, stderr } = spawnSync(victim.path, ["none", "int80", I386_GETPID], { encoding: "utf8" });
+    if (signal === "SIGSEGV") return "int 0x80 ends with SIGSEGV";
+    if (stdout.trim() === `returned -${osConstants.errno.ENOSYS}`) return "int 0x80 is answered ENOSYS";
+    if (/^returned \d+$/.test(stdout.trim())) return null;
+    throw new Error(`int 0x80 was answered by neither a pid nor a known refusal: ${signal} ${stdout}${stderr}`);
+  } finally {
+    victim.remove();
+  }
 }
 
 /** Mount point of a file system type as this process sees it (proc_pid_mountinfo(5): the type follows the lone dash). */

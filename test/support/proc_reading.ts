@@ -2,6 +2,7 @@
  * The tests' own reading of /proc, sharing nothing with src/observe: what it says of a process is what the launcher's
  * verification is held against.
  */
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 
 /** A field of /proc/PID/task/TID/status for every thread of a process. */
@@ -20,6 +21,22 @@ export function namespaceOf(pid: number | "self", name: string): string {
 export function linksOfFds(pid: number): Map<number, string> {
   const links = readdirSync(`/proc/${pid}/fd`).map((fd) => [Number(fd), linkOrNull(`/proc/${pid}/fd/${fd}`)] as const);
   return new Map(links.filter((entry): entry is readonly [number, string] => entry[1] !== null));
+}
+
+/** Inodes of the sockets that a process holds. */
+export function socketsOf(pid: number): Set<number> {
+  const inodes = [...linksOfFds(pid).values()].map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]);
+  return new Set(inodes.flatMap((inode) => (inode === undefined ? [] : [Number(inode)])));
+}
+
+/** The peer's inode for each connected UNIX socket of this network namespace, as ss(8) of iproute2 learns it by sock_diag(7). */
+export function socketPeers(): Map<number, number> {
+  const lines = execFileSync("ss", ["--unix", "--all", "--numeric", "--no-header"], { encoding: "utf8" }).trim().split("\n");
+  // Netid State Recv-Q Send-Q, then path and inode of the socket itself and of its peer.
+  const pairs = lines
+    .map((line) => line.trim().split(/\s+/))
+    .map((words) => [Number(words.at(-3)), Number(words.at(-1))] as const);
+  return new Map(pairs);
 }
 
 function linkOrNull(path: string): string | null {

@@ -15,6 +15,11 @@ export class Provoker {
     this.#run(pid, "flood");
   }
 
+  /** Its main thread writes lines to its monitor as fast as it can, and does nothing else. */
+  floodMonitor(pid: number, monitorFd: number): void {
+    this.#run(pid, "flood", String(monitorFd));
+  }
+
   /** It calls abort(), as QEMU does when an assertion fails. */
   abort(pid: number): void {
     this.#run(pid, "abort");

@@ -1,6 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { buildRoot } from "./repository.js";
+
+/** In a fixture's directory: the host file of its commands, so that what an operator permits on this host decides no test. */
+export const TEST_HOST_FILE = "test-host.yaml";
+/** Commands with the option --host-file. */
+const READ_HOST_FILE: readonly (string | undefined)[] = ["run", "plan", "attach"];
+
+function withHostFile(args: readonly string[], directory: string): readonly string[] {
+  const path = join(directory, TEST_HOST_FILE);
+  if (!READ_HOST_FILE.includes(args[0]) || args.includes("--host-file") || !existsSync(path)) return args;
+  return [args[0] ?? "", "--host-file", path, ...args.slice(1)];
+}
 
 /** A finished command. `signal` is null unless one ended it. */
 export interface CommandResult {
@@ -20,12 +32,12 @@ export interface RunningCommand {
   errors(): string;
 }
 
-/** Starts `bulkhead` with arguments, as a user would, without standard input. */
+/** Starts `bulkhead` with arguments, as a user would, without standard input and with the fixture's own host file. */
 export function startBulkhead(
   args: readonly string[],
   options: { readonly environment: NodeJS.ProcessEnv; readonly directory: string },
 ): RunningCommand {
-  const child = spawn(process.execPath, [join(buildRoot, "bundle/cli/main.js"), ...args], {
+  const child = spawn(process.execPath, [join(buildRoot, "bundle/cli/main.js"), ...withHostFile(args, options.directory)], {
     cwd: options.directory,
     env: options.environment,
     stdio: ["ignore", "pipe", "pipe"],

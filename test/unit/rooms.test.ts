@@ -18,6 +18,7 @@ const SOURCE_FOLDERS = [
   "native/core",
   "native/addon",
   "native/keeper",
+  "native/reference_device",
   "native/boot",
 ];
 const SOURCE = /\.(ts|mjs|cc|h|S|inc)$/;

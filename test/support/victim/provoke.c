@@ -1,4 +1,4 @@
-// Makes another process do what a bug or an attacker would make it do: provoke PID syscall NUMBER | spin | flood | abort.
+// Makes another process do what a bug or an attacker would make it do: provoke PID syscall NUMBER | spin | flood [FD] | abort.
 // Its main thread is stopped by ptrace, given other registers, and let go.
 #define _GNU_SOURCE
 #include <errno.h>
@@ -74,6 +74,18 @@ int main(int count, char **arguments) {
     registers.rdi = STDERR_FILENO;
     registers.rsi = registers.rip & ~0xfffULL;
     registers.rdx = 4096;
+    if (count == 4) {
+      // Seven lines that a QMP client takes for messages, behind the code.
+      static const char lines[24] = "{}\n{}\n{}\n{}\n{}\n{}\n{}\n";
+      for (size_t offset = 0; offset < sizeof lines; offset += sizeof(long)) {
+        long word;
+        memcpy(&word, lines + offset, sizeof word);
+        if (ptrace(PTRACE_POKETEXT, pid, (void *)(registers.rip + sizeof code + offset), (void *)word) != 0) fail("PTRACE_POKETEXT");
+      }
+      registers.rdi = strtoull(arguments[3], NULL, 10);
+      registers.rsi = registers.rip + sizeof code;
+      registers.rdx = 21;
+    }
   } else if (strcmp(arguments[2], "abort") == 0) {
     registers.rip = libc_base(pid) + ((uintptr_t)abort - libc_base(getpid()));
     registers.rsp = ((registers.rsp - RED_ZONE_BYTES) & ~0xfULL) - 8;  // As after a call: SysV ABI, 3.2.2.

@@ -12,6 +12,19 @@ import { compileVictim } from "../../support/victim/compile_victim.js";
 const test = suite("why a process died");
 
 const signal = (number: number): ExitStatus => ({ exitCode: null, signal: number });
+/** asm/unistd_64.h */
+const CHROOT_CALL = 161;
+
+/** The record is written by a kernel thread. */
+async function awaitCall(read: () => number | null): Promise<number | null> {
+  for (let tries = 0; tries < 50; tries += 1) {
+    const call = read();
+    if (call !== null) return call;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return null;
+}
+
 const NO_PLAN = { cgroup: null, root: [] };
 
 /** A log that knows what the test says. */
@@ -122,7 +135,7 @@ test("the kernel's words are read as several versions write them", () => {
 
 test.run();
 
-const real = suite("why a process died, by the kernel's own log", { needs: ["root", "user-namespaces"] });
+const real = suite("why a process died, by the kernel's own log", { needs: ["root", "user-namespaces", "audit"] });
 
 real("a call that a filter kills for, and an abort() of a pid 1, are found by pid", async () => {
   const victim = compileVictim("last_call");
@@ -147,6 +160,18 @@ real("a call that a filter kills for, and an abort() of a pid 1, are found by pi
     log.close();
     victim.remove();
   }
+});
+
+real("audit records that came while nobody read wait in the socket for whoever takes it over", async () => {
+  const victim = compileVictim("last_call");
+  const dead = new KernelLog();
+  const ended = spawnSync(victim.path, ["chroot"], { encoding: "utf8" });
+  const successor = new KernelLog(dead.auditFd);
+  // Later than any stamp of the kernel's own log, in which it may stand too.
+  const call = await awaitCall(() => successor.refusedCall(ended.pid, Number.MAX_VALUE));
+  successor.close();
+  victim.remove();
+  assert.is(call, dead.auditFd === null ? null : CHROOT_CALL);
 });
 
 real.run();

@@ -5,7 +5,7 @@ import { GREETING, ScriptedMonitor } from "./scripted_monitor.js";
 
 const test = suite("QMP client against a scripted monitor");
 
-/** Long enough for a local socket under load, short enough to wait for. */
+/** For a client that nobody answers: any time will do. */
 const SHORT_MS = 60;
 
 let monitor: ScriptedMonitor;
@@ -39,7 +39,7 @@ test("greeting: capabilities are negotiated before anything else", async () => {
 
 test("greeting: one that comes before open() counts", async () => {
   monitor.send(GREETING);
-  await new Promise((resolve) => setTimeout(resolve, SHORT_MS / 2));
+  await monitor.taken();
   await monitor.open();
 });
 
@@ -94,6 +94,17 @@ test("command: a refusal carries the command and QEMU's description, and ends no
   await answered;
 });
 
+test("command: a refusal is one line, escaped and cut", async () => {
+  await monitor.open();
+  const refused = monitor.client.execute("stop");
+  const { id } = await monitor.nextCommand();
+  monitor.send({ error: { desc: `no\nbulkhead: all is well \u001b[2J\u202e${"x".repeat(10_000)}` }, id });
+  const error = await refused.catch((caught: Error) => caught);
+  const { message } = error as Error;
+  assert.match(message, "stop: no\\x0abulkhead: all is well \\x1b[2J\\u202exxx");
+  assert.ok(message.length < 700, `${message.length} characters`);
+});
+
 test("command: a refusal of a strange shape is still a refusal", async () => {
   await monitor.open();
   for (const message of [{ error: null }, { error: "text" }, { error: { desc: 7 } }, {}]) {
@@ -106,9 +117,9 @@ test("command: a refusal of a strange shape is still a refusal", async () => {
 
 test("command: silence fails that command only, and its late answer is ignored", async () => {
   await monitor.open();
-  const silent = monitor.client.execute("one", undefined, SHORT_MS);
+  const silence = assertFails(monitor.client.execute("one", undefined, SHORT_MS), "qmp-silent", /no answer to one within 60 ms/);
   const first = await monitor.nextCommand();
-  await assertFails(silent, "qmp-silent", /no answer to one within 60 ms/);
+  await silence;
   const answered = monitor.client.execute("two");
   const second = await monitor.nextCommand();
   monitor.send({ return: "late", id: first.id }, { return: "two", id: second.id });

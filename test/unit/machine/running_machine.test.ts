@@ -25,6 +25,7 @@ class PlayedProcess {
     this.end = resolve;
   });
   readonly listeners: Listener[] = [];
+  garble: (failure: Error) => void = () => {};
   readonly commands: string[] = [];
   readonly #onWatchdog: WatchdogAction | undefined;
 
@@ -36,6 +37,9 @@ class PlayedProcess {
   get machineProcess(): MachineProcess {
     const monitor = {
       onEvent: (listener: Listener) => void this.listeners.push(listener),
+      onGarbled: (listener: (failure: Error) => void) => {
+        this.garble = listener;
+      },
       execute: (command: string) => {
         this.commands.push(command);
         return Promise.resolve({ running: true });
@@ -164,6 +168,20 @@ test("a cleanup that fails is logged and told beside the ending, and leaves the 
     run = OwnedRun.claim(directories, { vm: "web1", shutdownGraceMs: 20 });
   }
 });
+
+for (const [id, reason] of [
+  ["disk0", "device-died"],
+  ["vmm", "vmm-died"],
+] as const) {
+  test(`a monitor of ${id} that is not QEMU's any more: the process is killed, and that is what ended the VM`, async () => {
+    const started = machine();
+    (id === "vmm" ? vmm : disk0).garble(new Error("it floods"));
+    const ending = await started.ended;
+    assert.equal([ending.reason, ending.process, ending.exitCode], [reason, id, 4]);
+    assert.is(ending.detail, `process "${id}" was killed: it floods`);
+    assert.is(events().match(/"event":"death"/g)?.length, 1);
+  });
+}
 
 test("a guest's shutdown ends in order and logs no death", async () => {
   const started = machine();

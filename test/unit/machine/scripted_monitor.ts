@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { closeSync, fstatSync } from "node:fs";
 import { Socket } from "node:net";
 import { addon } from "../../../src/kernel/index.js";
 import { QmpClient, type QmpEvent } from "../../../src/machine/index.js";
@@ -17,10 +18,12 @@ export class ScriptedMonitor {
   readonly client: QmpClient;
   readonly events: QmpEvent[] = [];
   readonly #peer: Socket;
+  readonly #clientInode: number;
   #text = "";
 
   constructor() {
     const [own, given] = addon.socketPair();
+    this.#clientInode = fstatSync(given).ino;
     this.#peer = new Socket({ fd: own });
     this.#peer.setEncoding("utf8").on("data", (text: string) => {
       this.#text += text;
@@ -38,6 +41,18 @@ export class ScriptedMonitor {
 
   send(...messages: readonly unknown[]): void {
     this.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
+  }
+
+  /** Waits until the client has read all that was written. */
+  async taken(): Promise<void> {
+    const diag = addon.openSocketDiag();
+    try {
+      while (this.#peer.writableLength > 0 || addon.unreadBytes({ fd: diag, inode: this.#clientInode }) > 0) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } finally {
+      closeSync(diag);
+    }
   }
 
   /** The client's next command, in the order in which it sent them. */

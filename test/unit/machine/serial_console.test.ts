@@ -1,43 +1,61 @@
 import { once } from "node:events";
-import fs, { openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import fs, { existsSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { PassThrough } from "node:stream";
 import * as assert from "uvu/assert";
 import { addon } from "../../../src/kernel/index.js";
-import { connectSerial } from "../../../src/machine/serial_console.js";
+import { type ConsoleSink, connectSerial } from "../../../src/machine/serial_console.js";
 import { suite } from "../../support/harness.js";
+import { waitUntil } from "../../support/run_command.js";
 
 const test = suite("the guest's serial console");
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 50));
+const MIB = 1024 * 1024;
 
-/** The VMM's end of a console that goes to a file. */
-function guestOf(path: string): Socket {
+interface Guest {
+  /** The VMM's end of the console. */
+  readonly socket: Socket;
+  /** Bytes that the launcher has read of it. */
+  takenBytes: number;
+}
+
+function connectGuest(sink: ConsoleSink): Guest {
   const [own, theirs] = addon.socketPair();
-  connectSerial(theirs, { kind: "file", fd: openSync(path, "a") });
-  return new Socket({ fd: own });
+  const guest = { socket: new Socket({ fd: own }), takenBytes: 0 };
+  connectSerial(theirs, sink, (chunk) => {
+    guest.takenBytes += chunk.length;
+  });
+  return guest;
+}
+
+const guestOf = (fd: number): Guest => connectGuest({ kind: "file", fd });
+
+/** Writes, and waits until the launcher has read it. */
+async function write(guest: Guest, bytes: string | Buffer): Promise<void> {
+  const dueBytes = guest.takenBytes + bytes.length;
+  guest.socket.write(bytes);
+  await waitUntil(() => guest.takenBytes === dueBytes, "the reading");
 }
 
 test("file: a full disk ends the log, and the guest writes on", async () => {
-  const guest = guestOf("/dev/full");
-  for (const text of ["first", "second", "third"]) {
-    guest.write(text);
-    await settle();
-  }
-  assert.not.ok(guest.destroyed);
-  guest.destroy();
+  const fd = openSync("/dev/full", "a");
+  const guest = guestOf(fd);
+  await write(guest, "first");
+  await waitUntil(() => !existsSync(`/proc/self/fd/${fd}`), "the end of the log");
+  for (const text of ["second", "third"]) await write(guest, text);
+  assert.not.ok(guest.socket.destroyed);
+  guest.socket.destroy();
 });
 
 test("file: what the guest writes is there", async () => {
   const path = `${tmpdir()}/bulkhead-serial-${process.pid}.log`;
   try {
-    const guest = guestOf(path);
-    guest.write("hello");
-    await settle();
-    assert.is(readFileSync(path, "utf8"), "hello");
-    guest.destroy();
+    const guest = guestOf(openSync(path, "a"));
+    await write(guest, "hello");
+    await waitUntil(() => readFileSync(path, "utf8") === "hello", "the guest's word in the log");
+    guest.socket.destroy();
   } finally {
     rmSync(path, { force: true });
   }
@@ -48,14 +66,13 @@ test("file: a full log begins anew, and what earlier runs left counts", async ()
   try {
     writeFileSync(path, "");
     truncateSync(path, 64 * 1024 * 1024 - 4);
-    const guest = guestOf(path);
-    guest.write("1234");
-    await settle();
-    assert.is(statSync(path).size, 64 * 1024 * 1024);
-    guest.write("latest");
-    await settle();
+    const guest = guestOf(openSync(path, "a"));
+    await write(guest, "1234");
+    await waitUntil(() => statSync(path).size === 64 * 1024 * 1024, "a full log");
+    await write(guest, "latest");
+    await waitUntil(() => statSync(path).size === "latest".length, "a new log");
     assert.is(readFileSync(path, "utf8"), "latest");
-    guest.destroy();
+    guest.socket.destroy();
   } finally {
     rmSync(path, { force: true });
   }
@@ -71,12 +88,11 @@ test("file: a full log that may not be cut ends there, and the guest writes on",
   };
   syncBuiltinESMExports();
   try {
-    const guest = guestOf(path);
-    guest.write("beyond");
-    await settle();
+    const guest = guestOf(openSync(path, "a"));
+    for (const text of ["beyond", "the end"]) await write(guest, text);
     assert.is(statSync(path).size, 64 * 1024 * 1024);
-    assert.not.ok(guest.destroyed);
-    guest.destroy();
+    assert.not.ok(guest.socket.destroyed);
+    guest.socket.destroy();
   } finally {
     fs.ftruncateSync = ftruncateSync;
     syncBuiltinESMExports();
@@ -95,29 +111,26 @@ test("stream: input that the guest does not read waits where it comes from, and 
     input.write(Buffer.alloc(64 * 1024, "x"));
     fedBytes += 64 * 1024;
   }
-  await settle();
+  await waitUntil(() => input.isPaused(), "a pause of the input");
   assert.ok(console.writableLength < 256 * 1024, `${console.writableLength} bytes wait in memory`);
   let readBytes = 0;
   guest.on("data", (chunk: Buffer) => (readBytes += chunk.length)).resume();
-  while (readBytes < fedBytes) await settle();
+  await waitUntil(() => readBytes === fedBytes, "all of the input");
   guest.destroy();
   await once(console, "close");
   assert.equal([input.listenerCount("data"), input.listenerCount("error"), input.isPaused()], [0, 0, true]);
 });
 
 test("stream: what a slow reader does not take is dropped, within a bound", async () => {
-  const [own, theirs] = addon.socketPair();
   const output = new PassThrough({ highWaterMark: 1 });
-  connectSerial(theirs, { kind: "stream", input: null, output, escape: false });
-  const guest = new Socket({ fd: own });
-  for (let block = 0; block < 3 * 16; block += 1) guest.write(Buffer.alloc(64 * 1024, "x"));
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  assert.is(guest.writableLength, 0, "the guest waits for a reader of its console");
+  const guest = connectGuest({ kind: "stream", input: null, output, escape: false });
+  // Less than the 4 MiB that are read of a console in a second.
+  await write(guest, Buffer.alloc(3 * MIB, "x"));
   assert.ok(
     output.writableLength > 512 * 1024 && output.writableLength < 1.5 * 1024 * 1024,
     `${output.writableLength} bytes wait`,
   );
-  guest.destroy();
+  guest.socket.destroy();
 });
 
 test("stream: an input that fails (EIO) ends nothing", async () => {

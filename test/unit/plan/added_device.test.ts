@@ -38,7 +38,7 @@ test("a serial port gets a line of its own, and the slot that is free", () => {
   const { process, join } = add(SERIAL);
   assert.equal(process.fds.at(-1)?.source, { from: "serial" });
   assert.is(process.hotPlugSlot, 0);
-  assert.equal(join.arguments, { driver: "x-pci-proxy-dev", id: "com0", fd: "com0", bus: "port0" });
+  assert.equal(join.arguments, { driver: "x-pci-proxy-dev", id: "com0", fd: "com0", bus: "port-0" });
 });
 
 for (const [what, facts] of [

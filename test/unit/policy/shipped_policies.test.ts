@@ -13,7 +13,7 @@ const folder = join(repositoryRoot, "policies");
 const ROLES = ["audio", "disk", "net", "serial", "usb", "vmm", "watchdog"];
 const DEVICE_ROLES = ROLES.filter((role) => role !== "vmm");
 /** Roles of programs other than QEMU, which the tests of QEMU's roles do not fit. */
-const OTHER_ROLES = ["image-judge", "launcher"];
+const OTHER_ROLES = ["image-judge", "launcher", "reference-device"];
 const load = (role: string) => loadRolePolicy({ folder, role });
 const names = (rules: readonly SyscallRule[]) => new Set(rules.map(({ syscall }) => syscall));
 
@@ -101,6 +101,23 @@ test("image-judge role: six calls, each on the one fd that it is for, and nothin
   const wrongFd = [kind("read", [4n, 0n, 1n]), kind("pread64", [3n]), kind("write", [4n]), kind("lseek", [3n, 0n, 2n])];
   assert.equal(wrongFd, Array(4).fill("kill-process"));
   assert.is(kind("read", [3n, 0n, 2n]), "kill-process");
+});
+
+test("reference-device role: a dozen calls, answers on its channel only, and memory that is never executable", async () => {
+  const { seccomp, models, files, nodes, selfMade } = load("reference-device");
+  await compiledFilter({ policy: seccomp, phases: "run", cacheDirectory });
+  assert.equal([models, files, nodes, selfMade], [[], [], [], []]);
+  assert.is(names(seccomp.run).size, 12);
+  const run = combinePhases(seccomp, "run");
+  const kind = (syscall: string, args: bigint[]) => decideCall(run, syscall, args).action.kind;
+  const [shared, executable, noSignal] = [1n, 7n, 0x4000n];
+  assert.equal([kind("sendto", [3n, 0n, 24n, noSignal]), kind("mmap", [0n, 4096n, 3n, shared, 4n])], ["allow", "allow"]);
+  const others = [
+    kind("sendto", [4n, 0n, 24n, noSignal]),
+    kind("recvmsg", [4n]),
+    kind("mmap", [0n, 4096n, executable, shared, 4n]),
+  ];
+  assert.equal(others, Array(3).fill("kill-process"));
 });
 
 test("device roles: hold no KVM request and no /dev/kvm", () => {

@@ -185,21 +185,23 @@ for (const [what, text] of [
 }
 
 test("claim: waits for somebody who holds the lock only to forget the name", async () => {
-  const script = `import { OwnedRun } from ${JSON.stringify(join(import.meta.dirname, "../../../src/state/index.js"))};
+  // It says when it begins to wait, and goes on when the lock is free: so long no time passes for it.
+  const script = `import { readSync, writeSync } from "node:fs";
+    import { OwnedRun } from ${JSON.stringify(join(import.meta.dirname, "../../../src/state/index.js"))};
+    Atomics.wait = () => { writeSync(1, "waits\\n"); readSync(0, Buffer.alloc(1)); };
     const run = OwnedRun.claim(JSON.parse(process.argv[1]), { vm: "web1", shutdownGraceMs: 0 });
-    process.stdout.write("claimed");
-    setTimeout(() => {}, 60000);`;
+    writeSync(1, "claimed\\n");
+    run.release();`;
   const directory = `${directories.run}/vms/web1`;
   mkdirSync(directory, { recursive: true });
   const fd = openSync(`${directory}/lock`, "w");
   assert.ok(addon.tryLock({ fd }));
   const child = spawn(process.execPath, ["--input-type=module", "--eval", script, JSON.stringify(directories)]);
-  // It finds the lock held, without a record beside it, and tries for 200 ms.
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  const said = text(child.stdout);
+  await once(child.stdout, "readable");
   closeSync(fd);
-  await once(child.stdout, "data");
-  child.kill("SIGKILL");
-  await once(child, "close");
+  child.stdin.end("x");
+  assert.is(await said, "waits\nclaimed\n");
 });
 
 test("stray uids: those reserved for a VM without a record are released, those of a VM that is being launched stay", () => {

@@ -1,5 +1,5 @@
 import * as assert from "uvu/assert";
-import { escapeControls } from "../../../src/text/index.js";
+import { escapeControls, escapeLine, printableJson } from "../../../src/text/index.js";
 import { suite } from "../../support/harness.js";
 
 const test = suite("text of a guest on a person's terminal");
@@ -25,6 +25,18 @@ test("escape sequences act no more: colour, title, clipboard, and in C1 form", (
 
 test("characters that turn the direction of text are shown as their number", () => {
   assert.is(escapeControls("a\u202eb\u2066c\u2069"), "a\\u202eb\\u2066c\\u2069");
+});
+
+test("one line: newlines and carriage returns are shown as well", () => {
+  assert.is(escapeLine("a\r\nb\u001b"), "a\\x0d\\x0ab\\x1b");
+});
+
+test("JSON: what acts on a terminal is an escape, and parses back to what it was", () => {
+  const value = { "\u009b2J": ["\u007f", "\u202e\u2066\u200f\u061c\u2028", "\u001b[31m", "größer"] };
+  const text = printableJson(value, 2);
+  assert.not.match(text, /[^\n\x20-\x7eößü]/);
+  assert.equal(JSON.parse(text), value);
+  assert.match(text, '"\\\\u009b2J"'.replaceAll("\\\\", "\\"));
 });
 
 test.run();
