@@ -1,4 +1,4 @@
-#!/usr/bin/env -S UV_USE_IO_URING=0 node
+#!/usr/bin/env node
 import { CommanderError } from "commander";
 import { EXIT } from "../errors/index.js";
 import { makeProgram } from "./program.js";

@@ -148,8 +148,7 @@ class Launch {
     const session = openSession(this.#prepared.plan);
     try {
       const started = await Promise.allSettled(processes.map((process) => this.#startOne(process, session)));
-      const failed = started.find((result) => result.status === "rejected");
-      if (failed !== undefined) throw failed.reason;
+      for (const result of started) if (result.status === "rejected") throw result.reason;
     } finally {
       session.close();
     }

@@ -34,10 +34,12 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   SeccompInputError: 2,
   SeccompError: 3,
   SelinuxError: 3,
+  SelinuxInputError: 2,
   StateError: 3,
   SandboxError: 3,
   ProtocolError: 3,
   MachineError: 3,
+  IntrusionError: 5,
   RemoteError: 3,
 };
 
