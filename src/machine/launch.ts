@@ -1,4 +1,3 @@
-import { MachineError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import type { ProcessPlan } from "../plan/index.js";
 import { openSession, prepareRoot, type Session, verifySettledMachine } from "../sandbox/index.js";

@@ -29,7 +29,6 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   PolicyError: 2,
   PlanError: 2,
   HostError: 3,
-  IntrusionError: 5,
   KernelError: 3,
   SeccompInputError: 2,
   SeccompError: 3,
