@@ -1,3 +1,4 @@
+import { MachineError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import type { ProcessPlan } from "../plan/index.js";
 import { openSession, prepareRoot, type Session, verifySettledMachine } from "../sandbox/index.js";
@@ -85,12 +86,11 @@ class Launch {
       this.#step("keep");
       keeper = this.#keep();
       this.#step("lock");
-      const started = [...this.#processes.values()];
       await lockDevices(startingOf(this.#processes), this.#deathContext);
       this.#step("attach");
       await attachAll(startingOf(this.#processes), this.#deathContext);
       this.#step("verify");
-      const verified = await orEarlyDeath(started, this.#deathContext, () => this.#verify());
+      const verified = await orEarlyDeath([...this.#processes.values()], this.#deathContext, () => this.#verify());
       keeper.confirm();
       holdListeners(keeper, this.#processes.values());
       // From here on each channel has its two peers and nobody else.
@@ -188,14 +188,11 @@ class Launch {
 
   async #verify(): Promise<Inspection> {
     const { plan } = this.#prepared;
-    const started = plan.processes.map((process) => ({
-      plan: process,
-      pid: this.#processOf(process.id).confined.pid,
-      session: this.#processOf(process.id).confined.session,
-      phase: this.#processOf(process.id).confined.gate?.phase ?? null,
-      inventory: this.#inventoryOf(process),
-      held: this.#manifestOf(process).held,
-    }));
+    const started = plan.processes.map((process) => {
+      const { pid, session, gate } = this.#processOf(process.id).confined;
+      const { held } = this.#manifestOf(process);
+      return { plan: process, pid, session, phase: gate?.phase ?? null, inventory: this.#inventoryOf(process), held };
+    });
     // The VMM answers while the kernel is read.
     const deviceTree = verifyDeviceTree(this.#processOf(VMM_ID).monitor, plan.vm, plan.machine.hotPlugSlots);
     const [reading] = await Promise.all([verifySettledMachine(plan, started), deviceTree]);
@@ -208,21 +205,25 @@ class Launch {
     const parts = { run: this.#run, processes: this.#processes, keeper, kernelLog: this.#kernelLog };
     const hook = onCleanupStep === undefined ? {} : { onCleanupStep };
     const machine = new RunningMachine({ ...parts, ...hook, plan, verified, directories, launcherFilter });
+    let isTold = false;
     try {
       this.#step("listen");
       openControl({ ...parts, machine, feed: this.#feed, spec, planning: this.#request, onLogLine });
       this.#step("continue");
+      isTold = true;
       await this.#processOf(VMM_ID).monitor.execute("cont");
       this.#run.update({ state: "running" });
       logEvent(directories, { event: "running", vm: plan.vm });
       this.#step("run");
       return machine;
     } catch (error) {
+      // A guest may end its machine within milliseconds, and the monitor goes before it has answered.
+      const hasRun = isTold && error instanceof MachineError && error.code === "qmp-closed";
       // Once made, the machine cleans up, and nobody else.
-      machine.kill();
+      if (!hasRun) machine.kill();
       const ending = await machine.ended;
-      // The guest may have run by now: what it did to the VMM is how the VM ended, not how its launch failed.
-      if (ending.reason === "intrusion") return machine;
+      // What a guest did to the VMM is how the VM ended, not how its launch failed.
+      if (hasRun || ending.reason === "intrusion") return machine;
       throw error;
     }
   }

@@ -47,7 +47,8 @@ export class RunningMachine {
   #stopping = false;
   #cause: Ending | undefined;
   #intrusion: Ending | undefined;
-  #guestShutDown = false;
+  /** Whose wish it was that QEMU's SHUTDOWN event told; null while there was none. */
+  #shutDownBy: "guest" | "host" | null = null;
 
   constructor(parts: MachineParts) {
     this.#parts = parts;
@@ -60,8 +61,8 @@ export class RunningMachine {
     this.#settle = settle;
     this.ended = decided.then((ending) => this.#finish(ending)).catch(endingOfFailure);
     this.#vmm.monitor.onEvent((event) => {
-      // `guest` is false for our own quit: qapi/run-state.json.
-      if (event.event === "SHUTDOWN" && event.data["guest"] === true) this.#guestShutDown = true;
+      // `guest` is false for our own quit and for a signal: qapi/run-state.json.
+      if (event.event === "SHUTDOWN") this.#shutDownBy = event.data["guest"] === true ? "guest" : "host";
     });
     this.#watch = new HangWatch({ deadlineMs: parts.plan.hangDeadlineMs, onHang: (hang) => this.#onHang(hang) });
     for (const process of parts.processes.values()) this.watch(process);
@@ -194,8 +195,10 @@ export class RunningMachine {
   }
 
   #endingOfVmm(death: Ending, status: ExitStatus): Ending {
-    if (this.#guestShutDown && (status.exitCode === 0 || isUnknown(status))) return GUEST_SHUT_DOWN;
+    if (this.#shutDownBy === "guest" && (status.exitCode === 0 || isUnknown(status))) return GUEST_SHUT_DOWN;
     if (this.#stopping) return STOPPED;
+    // QEMU left its main loop in order. Its event can be lost: writing to a monitor that has hung up drops what was not read yet.
+    if (this.#shutDownBy === null && status.exitCode === 0) return GUEST_SHUT_DOWN;
     if (death.reason === "vmm-died" && !this.#killed.has(VMM_ID)) this.#logDeath(VMM_ID, death);
     return death;
   }

@@ -20,6 +20,13 @@ const PROGRAMS = {
     ...[0xcd, 0x13], // int 13h
     ...[0xeb, 0xf1], // jmp again
   ],
+  /** Ends the machine at once: sleep state 5 by PM1a_CNT of ICH9's ACPI registers, which QEMU's q35 has at 600h. */
+  "power-off": [
+    ...[0xba, 0x04, 0x06], // mov dx, 604h
+    ...[0xb8, 0x00, 0x20], // mov ax, 2000h: SLP_EN
+    ...[0xef], // out dx, ax
+    ...[0xeb, 0xfe], // jmp $
+  ],
   /** Writes to the first serial port as fast as it takes characters. */
   "flood-serial": [
     ...[0xba, 0xfd, 0x03], // again: mov dx, 3fdh

@@ -22,7 +22,7 @@ export interface ConfinedDevice {
   remove(): Promise<void>;
 }
 
-/** The reference device under its own role's filter, and otherwise as a launch confines a disk process. */
+/** The reference device under its own role's filter, locked down, and otherwise as a launch confines a disk process. */
 export async function startConfinedDevice(fixture: MachineFixture, name: string): Promise<ConfinedDevice> {
   const request = await fixture.request(demoVmText({ name, disks: "blank" }));
   const machine = await previewPlan(request);
@@ -30,14 +30,15 @@ export async function startConfinedDevice(fixture: MachineFixture, name: string)
   const root = await prepareRoot(request.directories.cache, inventory);
   const { seccomp } = loadRolePolicy({ folder: request.policyFolder, role: ROLE });
   const cacheDirectory = `${request.directories.cache}/filters`;
-  const { bytes } = await compiledFilter({ policy: seccomp, phases: "start+run", cacheDirectory });
+  const { bytes } = await compiledFilter({ policy: seccomp, phases: "lock-down", cacheDirectory });
   const plan = planDevice(machine.processes[0] as ProcessPlan, root);
   if (machine.cgroup !== null) createVmCgroup(machine.cgroup);
   const session = openSession({ vm: name, processes: [plan] });
   const [near, far] = addon.socketPair();
   const nothing = openSync("/dev/null", "r+");
   const manifest = new Map(plan.fds.map(({ fd }) => [fd, fd === CHANNEL_FD ? far : nothing]));
-  const { ended } = await startProcess({ plan, manifest, filter: bytes, bootFiles: [], session });
+  const { ended, gate } = await startProcess({ plan, manifest, filter: bytes, bootFiles: [], session });
+  gate?.lock();
   session.close();
   for (const fd of [far, nothing]) closeSync(fd);
   const remove = async (): Promise<void> => {
