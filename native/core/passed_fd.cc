@@ -10,7 +10,8 @@ namespace bulkhead {
 
 namespace {
 
-// Takes the first of the fds that came, and closes all others: the space for one holds two, for it is aligned. Returns their number.
+// Takes the first of the fds that came, and closes all others: the space for one holds two, for it is aligned. Returns their
+// number.
 std::size_t take_fds(msghdr& message, UniqueFd& first) {
   std::size_t count = 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {

@@ -6,8 +6,8 @@
 
 namespace bulkhead {
 
-// Waits until a process has ended, whatever signals this thread takes meanwhile. `flags`: WNOWAIT leaves it to be waited for again.
-// Returns 0 or a negated errno.
+// Waits until a process has ended, whatever signals this thread takes meanwhile. `flags`: WNOWAIT leaves it to be waited for
+// again. Returns 0 or a negated errno.
 inline long wait_exit(int pidfd, siginfo_t& info, int flags = 0) {
   long result;
   do {
