@@ -1,4 +1,4 @@
-// Runs inside the lab, by test/lab_guests/models.test.ts.
+// Runs inside the lab, by test/lab_long/models.test.ts.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { truncate, writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// Runs inside the lab, by test/lab_guests/selinux.test.ts.
+// Runs inside the lab, by test/lab_long/selinux.test.ts.
 import * as assert from "uvu/assert";
 import { recordDenials } from "../../src/compliance/lab/index.js";
 import { LAYERS, launch, type ProcessPlan, type RunningMachine } from "../../src/index.js";

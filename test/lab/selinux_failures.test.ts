@@ -1,4 +1,4 @@
-// Runs inside the lab, by test/lab_guests/selinux.test.ts: what is not as planned ends the launch or is a finding, never silence.
+// Runs inside the lab, by test/lab_long/selinux.test.ts: what is not as planned ends the launch or is a finding, never silence.
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";

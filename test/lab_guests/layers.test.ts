@@ -2,7 +2,7 @@ import * as assert from "uvu/assert";
 import { suite } from "../support/harness.js";
 import { runLabTests } from "./lab_test_run.js";
 
-const test = suite("bulkhead in the lab: every layer", { needs: ["root", "lab-core-scheduling"], timeoutMs: 570_000 });
+const test = suite("bulkhead in the lab: every layer", { needs: ["root", "lab-core-scheduling"], timeoutMs: 1_100_000 });
 
 test("cgroup limits and core scheduling included: every layer is enforced, and noticed when broken", async () => {
   const { exitCode, said, summary } = await runLabTests("core-scheduling", [

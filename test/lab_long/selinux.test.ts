@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
 import * as assert from "uvu/assert";
 import { ACT_PROGRAM } from "../lab/selinux_act.js";
+import { runLabTests } from "../lab_guests/lab_test_run.js";
 import { suite } from "../support/harness.js";
 import { repositoryRoot } from "../support/repository.js";
-import { runLabTests } from "./lab_test_run.js";
 
 /** Two launches of a minute each on a busy machine, and the boot. */
-const test = suite("bulkhead in the lab: SELinux", { needs: ["root", "lab"], timeoutMs: 570_000 });
+const test = suite("bulkhead in the lab: SELinux", { needs: ["root", "lab"], timeoutMs: 1_100_000 });
 
 test("every layer is enforced, nothing is denied in a clean launch, and each attack is refused as the policy says", async () => {
   const source = `${repositoryRoot}/test/support/victim/selinux_act.c`;
