@@ -34,9 +34,11 @@ export function buildReferenceDevice() {
 }
 
 function build({ what, sourceFolder, product, stamp }) {
-  const sources = listFiles(sourceFolder, [".cc", ".h"]);
-  const headers = listFiles("native/core", ["raw_syscall.h"]);
-  buildOnChange({ stamp, sources: [...sources, ...headers], products: [product] }, () => {
+  const sources = [
+    ...listFiles(sourceFolder, [".cc", ".h"]),
+    ...listFiles("native/core", ["freestanding_memory.cc", "raw_syscall.h"]),
+  ];
+  buildOnChange({ stamp, sources, products: [product] }, () => {
     say(`compiling ${what}`);
     mkdirSync(join(REPOSITORY, dirname(product)), { recursive: true });
     run(`compile ${what}`, [...COMPILE, "-o", product, ...sources.filter((file) => file.endsWith(".cc"))]);
