@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { addon } from "../../src/kernel/index.js";
 import { DeviceProxy, probeDevice } from "../../src/protocol/index.js";
 import { suite } from "../support/harness.js";
-import { type MachineFixture, makeFixture } from "../support/machine_fixture.js";
+import { type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { startConfinedDevice } from "../support/protocol/confined_device.js";
 
 const test = suite("the reference device, confined", { needs: ["root", "user-namespaces"], timeoutMs: 20_000 });
@@ -17,7 +17,7 @@ test.before(async () => {
 test.after(() => fixture.remove());
 
 test("its role lets it do all that it does: memory, DMA, interrupts, resampling, a reset, an orderly end", async () => {
-  const device = await startConfinedDevice(fixture, "test-reference");
+  const device = await startConfinedDevice(fixture, vmName("test-reference"));
   const proxy = new DeviceProxy({ fd: device.channelFd, name: "reference" });
   const write = (register: number, value: bigint, size = 4): Promise<void> =>
     proxy.writeBar({ address: BigInt(WINDOW + register), value, size, memory: true });
@@ -48,7 +48,7 @@ test("its role lets it do all that it does: memory, DMA, interrupts, resampling,
 });
 
 test("a VMM that breaks the protocol ends it with 1, not by its filter", async () => {
-  const device = await startConfinedDevice(fixture, "test-reference");
+  const device = await startConfinedDevice(fixture, vmName("test-reference"));
   const sockets = addon.socketPair();
   addon.sendMessage({ socketFd: device.channelFd, data: Buffer.from([8, ...Array(15).fill(0)]), fds: sockets });
   assert.equal(await device.ended, { exitCode: 1, signal: null });
