@@ -6,8 +6,17 @@ import { parseArgs } from "node:util";
 import { listFiles, REPOSITORY } from "./repository.mjs";
 import { setUp } from "./setup/steps.mjs";
 
-const { values } = parseArgs({ options: { prefix: { type: "string", default: "/usr/local" }, remove: { type: "boolean" } } });
+const values = readOptions();
 const prefix = resolve(values.prefix);
+
+function readOptions() {
+  try {
+    return parseArgs({ options: { prefix: { type: "string", default: "/usr/local" }, remove: { type: "boolean" } } }).values;
+  } catch (error) {
+    process.stderr.write(`Cannot install: ${error.message}. Usage: npm run install:host [-- --prefix DIR] [--remove]\n`);
+    process.exit(2);
+  }
+}
 
 /** From the path below the prefix to the file in the checkout. */
 function plannedLinks() {

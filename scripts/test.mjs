@@ -1,4 +1,4 @@
-// npm test [-- unit|property|golden|integration|FILE]...: sets up, then runs the tests; the last line counts them.
+// npm test [-- unit|property|golden|integration|lab_guests|lab_long|FILE]...: sets up, then runs the tests; the last line counts them.
 import { buildBenchPrograms } from "./setup/bench_programs.mjs";
 import { setUp } from "./setup/steps.mjs";
 import { runTestCommand } from "./test/main.mjs";

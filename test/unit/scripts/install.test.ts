@@ -44,4 +44,10 @@ test("a file of somebody else's in the way: exit code 3, and nothing is changed"
   assert.equal(readdirSync(prefix), ["bin"]);
 });
 
+test("an option that there is not: exit code 2, the usage, and no stack", () => {
+  const { status, stderr } = install("--prefxi");
+  assert.is(status, 2);
+  assert.match(stderr, /^Cannot install: .*--prefxi.* Usage: .*--prefix DIR.*\n$/);
+});
+
 test.run();
