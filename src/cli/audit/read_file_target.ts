@@ -13,7 +13,7 @@ import {
 } from "../../audit/index.js";
 import { SpecError } from "../../errors/index.js";
 import { loadRolePolicy } from "../../policy/index.js";
-import { type FilterSource, type SyscallRule, stackPrograms } from "../../seccomp/index.js";
+import { type FilterSource, stackPrograms } from "../../seccomp/index.js";
 import { POLICY_FOLDER } from "../installation.js";
 import { type Input, readInput, readLoadableProgram, requireLoadable } from "../seccomp/read_input.js";
 import { isProgram, type ReadPolicy, readPolicyInput } from "../seccomp/read_policy.js";
