@@ -75,7 +75,7 @@ function programTarget(input: Input, { stack = [] }: TargetOptions): TargetFacts
 
 function policyTarget(input: Input, path: string, options: TargetOptions): TargetFacts {
   const policy = readPolicyInput(input, path, { ...options, lossy: true });
-  const own = policy.format === "bulkhead" ? ownPolicy(policy, path) : null;
+  const own = policy.format === "bulkhead" ? ownPolicy(policy, path, options.grants === true) : null;
   const foreign = policy.format === "bulkhead" ? null : foreignPolicy(policy, policy.format, input);
   const rules = foreign?.rules ?? placeRules(policy.rules.rules, folderOf(path));
   const read = auditFilter({
@@ -98,8 +98,8 @@ function foreignPolicy({ rules }: ReadPolicy, format: ForeignPolicy["format"], {
   return { openEntries: declaredEntries(policy), rules: format === "minijail" ? rules.rules : placeJsonRules(policy) };
 }
 
-/** A role in a policy folder is granted more than calls, and its includes are known. */
-function ownPolicy({ name, policy, frequencies }: ReadPolicy, path: string): OwnPolicy {
+/** A role in a policy folder is granted more than calls, and its includes are known; `traced`: what it grants is asked for. */
+function ownPolicy({ name, policy, frequencies }: ReadPolicy, path: string, traced: boolean): OwnPolicy {
   const folder = folderOf(path);
   const facts: PolicyFacts = {
     kind: "policy",
@@ -108,6 +108,7 @@ function ownPolicy({ name, policy, frequencies }: ReadPolicy, path: string): Own
     run: placeRules(policy.run, folder),
     frequencies,
   };
+  if (!traced) return { facts, grants: [] };
   const isRole = basename(dirname(resolve(path))) === "roles" && path.endsWith(".yaml");
   const role = isRole ? loadRolePolicy({ folder, role: basename(path, ".yaml") }) : null;
   return { facts, grants: [...traceRules(facts), ...(role === null ? [] : traceGrants(name, role))] };
