@@ -153,7 +153,7 @@ for (const [what, args, message] of [
   ["exemptions that are none", ["number.bpf", "--exemptions", "number.bpf"], /number\.bpf:1/],
   ["a malformed program", ["short.bpf"], /struct sock_filter/],
   ["a misspelled syscall", ["typo.policy"], /no syscall "opnat"/],
-  ["a check that there is not", ["explain", "seccomp-x32"], /did you mean "seccomp-x32-open"/],
+  ["a check that there is not", ["explain", "seccomp-x32-opne"], /did you mean "seccomp-x32-open"/],
 ] as const) {
   test(`${what}: 2, one message, no report`, () => {
     writeFileSync(at("short.bpf"), Buffer.from([0x06, 0, 0]));

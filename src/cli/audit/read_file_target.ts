@@ -47,16 +47,22 @@ export async function readFileTarget(path: string, options: TargetOptions): Prom
   return policyTarget(input, path, options);
 }
 
-/** Larger than what readInput() takes, and recognised by its first bytes: policydb_read() of libsepol/src/policydb.c. */
+/**
+ * Larger than what readInput() takes, and recognised by its first bytes: policydb_read() of libsepol/src/policydb.c. What cannot be
+ * read is none; readInput() says why.
+ */
 function isCompiledPolicy(path: string): boolean {
-  if (path === "-" || !statSync(path).isFile()) return false;
-  const fd = openSync(path, "r");
+  let fd: number | undefined;
   try {
+    if (path === "-" || !statSync(path).isFile()) return false;
+    fd = openSync(path, "r");
     const first = Buffer.alloc(POLICY_MAGIC.length);
     readSync(fd, first);
     return first.equals(POLICY_MAGIC);
+  } catch {
+    return false;
   } finally {
-    closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
   }
 }
 
