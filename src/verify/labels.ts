@@ -1,10 +1,10 @@
-import type { ProgramInventory } from "../../host/index.js";
-import { answerOf, readFileContext } from "../../kernel/index.js";
-import type { ObservedProcess } from "../../observe/index.js";
-import type { FdPlan, ProcessPlan, SelinuxPlan } from "../../plan/index.js";
-import { compareRootLabels } from "../root_labels.js";
+import type { ProgramInventory } from "../host/index.js";
+import { answerOf, readFileContext } from "../kernel/index.js";
+import type { ObservedProcess } from "../observe/index.js";
+import type { FdPlan, ProcessPlan, SelinuxPlan } from "../plan/index.js";
 import type { Comparison } from "./difference.js";
 import type { HeldFd } from "./fds.js";
+import { compareRootLabels } from "./root_labels.js";
 
 /** What the process was made from and given. */
 interface LabelledProcess {

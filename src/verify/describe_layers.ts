@@ -1,6 +1,6 @@
-import type { LoadedFilters, ObservedProcess } from "../../observe/index.js";
-import type { ProcessPlan } from "../../plan/index.js";
-import { LAYERS, type Layer, type LayerStatus } from "../../spec/index.js";
+import type { LoadedFilters, ObservedProcess } from "../observe/index.js";
+import type { ProcessPlan } from "../plan/index.js";
+import { LAYERS, type Layer, type LayerStatus } from "../spec/index.js";
 import type { Difference } from "./difference.js";
 
 /** One layer of one process: its status now, what was planned, and what the kernel shows. */

@@ -1,6 +1,6 @@
-import type { GatePhase } from "../../kernel/index.js";
-import type { LoadedFilters } from "../../observe/index.js";
-import type { ProcessPlan } from "../../plan/index.js";
+import type { GatePhase } from "../kernel/index.js";
+import type { LoadedFilters } from "../observe/index.js";
+import type { ProcessPlan } from "../plan/index.js";
 import type { Comparison } from "./difference.js";
 
 /**

@@ -1,4 +1,4 @@
-import type { Layer } from "../../spec/index.js";
+import type { Layer } from "../spec/index.js";
 
 /** One way in which a process is not what its plan says. */
 export interface Difference {

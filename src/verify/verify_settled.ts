@@ -1,5 +1,5 @@
-import { SandboxError } from "../../errors/index.js";
-import type { LaunchPlan } from "../../plan/index.js";
+import { SandboxError } from "../errors/index.js";
+import type { LaunchPlan } from "../plan/index.js";
 import { type MachineReading, type StartedProcess, verifyMachine } from "./verify_machine.js";
 
 /**

@@ -1,5 +1,5 @@
-import { observeThreadStatuses, type ThreadStatus } from "../../observe/index.js";
-import type { LauncherPlan } from "../../plan/index.js";
+import { observeThreadStatuses, type ThreadStatus } from "../observe/index.js";
+import type { LauncherPlan } from "../plan/index.js";
 import { Comparison, type Difference } from "./difference.js";
 
 /** The launcher as its own line of a report. */

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import type { ObservedFd, ObservedProcess, ObservedThread } from "../../../../src/observe/index.js";
-import type { FdPlan, ProcessPlan } from "../../../../src/plan/index.js";
-import type { HeldFd } from "../../../../src/sandbox/index.js";
-import { planOfProcess } from "../process_plan.js";
+import type { ObservedFd, ObservedProcess, ObservedThread } from "../../../src/observe/index.js";
+import type { FdPlan, ProcessPlan } from "../../../src/plan/index.js";
+import type { HeldFd } from "../../../src/verify/index.js";
+import { planOfProcess } from "../sandbox/process_plan.js";
 
 const NO_CAPABILITIES = "0".repeat(16);
 

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import type { ObservedFd, ObservedProcess } from "../../../../src/observe/index.js";
-import { Comparison, type Difference } from "../../../../src/sandbox/verify/difference.js";
-import { compareFds } from "../../../../src/sandbox/verify/fds.js";
-import { suite } from "../../../support/harness.js";
+import type { ObservedFd, ObservedProcess } from "../../../src/observe/index.js";
+import { Comparison, type Difference } from "../../../src/verify/difference.js";
+import { compareFds } from "../../../src/verify/fds.js";
+import { suite } from "../../support/harness.js";
 import { heldOf, matchingProcess, planBelow } from "./matching_process.js";
 
 const test = suite("fds of a process against its manifest");

@@ -1,9 +1,9 @@
 import * as assert from "uvu/assert";
-import type { LoadedFilters } from "../../../../src/observe/index.js";
-import { Comparison } from "../../../../src/sandbox/verify/difference.js";
-import { compareFilters } from "../../../../src/sandbox/verify/filters.js";
-import { suite } from "../../../support/harness.js";
-import { planOfProcess } from "../process_plan.js";
+import type { LoadedFilters } from "../../../src/observe/index.js";
+import { Comparison } from "../../../src/verify/difference.js";
+import { compareFilters } from "../../../src/verify/filters.js";
+import { suite } from "../../support/harness.js";
+import { planOfProcess } from "../sandbox/process_plan.js";
 
 const test = suite("loaded filters against the plan");
 

@@ -1,7 +1,7 @@
-import { addon } from "../../kernel/index.js";
-import type { ObservedFd, ObservedProcess } from "../../observe/index.js";
-import type { FdPlan, ProcessPlan } from "../../plan/index.js";
-import { VMM_ID } from "../../spec/index.js";
+import { addon } from "../kernel/index.js";
+import type { ObservedFd, ObservedProcess } from "../observe/index.js";
+import type { FdPlan, ProcessPlan } from "../plan/index.js";
+import { VMM_ID } from "../spec/index.js";
 import type { Comparison } from "./difference.js";
 
 /** The launcher's own copy of a manifest fd, to compare with; open until the process is verified. */

@@ -1,6 +1,6 @@
-import { SandboxError } from "../../errors/index.js";
-import type { ProgramInventory } from "../../host/index.js";
-import { answerOf, type GatePhase } from "../../kernel/index.js";
+import { SandboxError } from "../errors/index.js";
+import type { ProgramInventory } from "../host/index.js";
+import { answerOf, type GatePhase } from "../kernel/index.js";
 import {
   findInCgroup,
   findInPidNamespaces,
@@ -12,15 +12,15 @@ import {
   observeOwnNamespaces,
   observeProcess,
   pidNamespaceOf,
-} from "../../observe/index.js";
-import type { LaunchPlan, ProcessPlan } from "../../plan/index.js";
-import { VMM_ID } from "../../spec/index.js";
-import { compareCgroupFiles } from "../cgroup.js";
-import { compareRoot as compareTree } from "../root_tree.js";
+} from "../observe/index.js";
+import type { LaunchPlan, ProcessPlan } from "../plan/index.js";
+import { VMM_ID } from "../spec/index.js";
+import { compareCgroupFiles } from "./cgroup_files.js";
 import { Comparison, type Difference } from "./difference.js";
 import { compareFds, type HeldFd } from "./fds.js";
 import { compareFilters, compareLockDown } from "./filters.js";
 import { compareLabels } from "./labels.js";
+import { compareRoot as compareTree } from "./root_tree.js";
 import {
   compareBoot,
   compareCgroup,

@@ -5,9 +5,9 @@ import {
   type ObservedMount,
   type ObservedProcess,
   ProcessDirectory,
-} from "../../observe/index.js";
-import type { ProcessPlan } from "../../plan/index.js";
-import { compareCgroupFiles } from "../cgroup.js";
+} from "../observe/index.js";
+import type { ProcessPlan } from "../plan/index.js";
+import { compareCgroupFiles } from "./cgroup_files.js";
 import type { Comparison } from "./difference.js";
 
 /** Namespaces that a process must not share: the host's and those of the other processes of the VM. */

@@ -1,6 +1,6 @@
-import type { ObservedProcess, ObservedThread, ThreadPart } from "../../observe/index.js";
-import type { ProcessPlan } from "../../plan/index.js";
-import type { Layer } from "../../spec/index.js";
+import type { ObservedProcess, ObservedThread, ThreadPart } from "../observe/index.js";
+import type { ProcessPlan } from "../plan/index.js";
+import type { Layer } from "../spec/index.js";
 import type { Comparison } from "./difference.js";
 
 const NO_CAPABILITIES = "0".repeat(16);
