@@ -192,6 +192,64 @@ test("a guest's shutdown ends in order and logs no death", async () => {
   assert.not.match(events(), /"event":"(death|intrusion)"/);
 });
 
+for (const [what, status] of [
+  ["a signal", { exitCode: null, signal: 11 }],
+  ["an exit code of its own", { exitCode: 1, signal: null }],
+] as const) {
+  test(`a device that ends by ${what} instead of following the guest's shutdown died, before the VMM ends or after it`, async () => {
+    for (const order of [
+      [() => vmm.end(CLEAN), () => disk0.end(status)],
+      [() => disk0.end(status), () => vmm.end(CLEAN)],
+    ]) {
+      vmm = new PlayedProcess("vmm");
+      disk0 = new PlayedProcess("disk0");
+      const started = machine();
+      for (const listener of vmm.listeners) listener({ event: "SHUTDOWN", data: { guest: true } });
+      for (const end of order) {
+        end();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const ending = await started.ended;
+      assert.equal([ending.reason, ending.process, ending.exitCode], ["device-died", "disk0", 4]);
+      run = OwnedRun.claim(directories, { vm: "web1", shutdownGraceMs: 20 });
+    }
+    assert.is(events().match(/"event":"death"/g)?.length, 2);
+  });
+}
+
+test("a device that dies while the VM is stopped: the stop goes on, and the death is what ended it", async () => {
+  const started = machine("pause");
+  const stopped = started.stop();
+  disk0.end(KILLED);
+  while (!vmm.commands.includes("quit")) await new Promise((resolve) => setTimeout(resolve, 5));
+  vmm.end(CLEAN);
+  await stopped;
+  const ending = await started.ended;
+  assert.equal([ending.reason, ending.process, ending.exitCode], ["device-died", "disk0", 4]);
+  assert.not.ok(vmm.commands.includes("stop"));
+});
+
+test("a VMM that dies while the VM is stopped was not stopped; one that has to be killed was", async () => {
+  const started = machine();
+  void started.stop();
+  vmm.end({ exitCode: null, signal: 11 });
+  assert.is((await started.ended).reason, "vmm-died");
+  vmm = new PlayedProcess("vmm");
+  disk0 = new PlayedProcess("disk0");
+  run = OwnedRun.claim(directories, { vm: "web1", shutdownGraceMs: 20 });
+  const stubborn = machine();
+  void stubborn.stop();
+  await stubborn.stop();
+  assert.equal([(await stubborn.ended).reason, (await stubborn.ended).exitCode], ["stopped", 0]);
+});
+
+test("a device that dies although a VMM tells of a shutdown and goes on: the VM ends by it", async () => {
+  const started = machine();
+  for (const listener of vmm.listeners) listener({ event: "SHUTDOWN", data: { guest: true } });
+  disk0.end(KILLED);
+  assert.is((await started.ended).reason, "device-died");
+});
+
 test("a guest's shutdown of a VM that another launcher started: how its VMM ended is not known, and nothing speaks against it", async () => {
   const started = machine();
   for (const listener of vmm.listeners) listener({ event: "SHUTDOWN", data: { guest: true } });
