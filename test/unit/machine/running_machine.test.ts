@@ -2,55 +2,16 @@ import { readFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import type { ExitStatus } from "../../../src/kernel/index.js";
 import { KernelLog } from "../../../src/machine/kernel_log.js";
-import type { MachineProcess } from "../../../src/machine/machine_process.js";
 import { RunningMachine } from "../../../src/machine/running_machine.js";
-import type { WatchdogAction } from "../../../src/spec/index.js";
 import { findRun, OwnedRun } from "../../../src/state/index.js";
 import { suite } from "../../support/harness.js";
 import { makeDirectories } from "../state/temporary_directories.js";
+import { KILLED, PlayedProcess } from "./played_process.js";
 
 const test = suite("how a running machine's end is judged", { timeoutMs: 10_000 });
 
 const SIGSYS: ExitStatus = { exitCode: null, signal: 31 };
-const KILLED: ExitStatus = { exitCode: null, signal: 9 };
 const CLEAN: ExitStatus = { exitCode: 0, signal: null };
-
-type Listener = (event: { event: string; data: Record<string, unknown> }) => void;
-
-/** A process that ends when the test says so, or is killed. */
-class PlayedProcess {
-  readonly id: string;
-  end: (status: ExitStatus) => void = () => {};
-  readonly ended = new Promise<ExitStatus>((resolve) => {
-    this.end = resolve;
-  });
-  readonly listeners: Listener[] = [];
-  garble: (failure: Error) => void = () => {};
-  readonly commands: string[] = [];
-  readonly #onWatchdog: WatchdogAction | undefined;
-
-  constructor(id: string, onWatchdog?: WatchdogAction) {
-    this.id = id;
-    this.#onWatchdog = onWatchdog;
-  }
-
-  get machineProcess(): MachineProcess {
-    const monitor = {
-      onEvent: (listener: Listener) => void this.listeners.push(listener),
-      onGarbled: (listener: (failure: Error) => void) => {
-        this.garble = listener;
-      },
-      execute: (command: string) => {
-        this.commands.push(command);
-        return Promise.resolve({ running: true });
-      },
-      close: () => {},
-    };
-    const plan = { id: this.id, cgroup: null, root: [], onWatchdog: this.#onWatchdog };
-    const confined = { plan, pid: 0, ended: this.ended, kill: () => this.end(KILLED) };
-    return { confined, monitor, log: { lastWords: () => "" }, channelInode: null } as unknown as MachineProcess;
-  }
-}
 
 let directories: ReturnType<typeof makeDirectories>;
 let vmm: PlayedProcess;
@@ -130,13 +91,12 @@ test("a VMM that dies of its own is logged", async () => {
 });
 
 test("a death that cannot be judged ends the VM as a bug of ours, and nothing of it is left", async () => {
-  const log = {
-    lastWords: () => {
-      throw new Error("no words");
-    },
+  const lastWords = (): string => {
+    throw new Error("no words");
   };
+  const log = { lastWords };
   const processes = new Map([
-    ["disk0", { ...disk0.machineProcess, log } as unknown as MachineProcess],
+    ["disk0", { ...disk0.machineProcess, log }],
     ["vmm", vmm.machineProcess],
   ]);
   const started = machine("stop", { processes });
