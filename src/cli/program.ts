@@ -1,10 +1,12 @@
 import { Command } from "commander";
 import { addAttach } from "./attach.js";
+import { addAudit } from "./audit.js";
 import { addCompletion } from "./completion.js";
 import { addDevice } from "./device.js";
 import { addDoctor } from "./doctor.js";
 import { addGc } from "./gc.js";
 import { addInspect } from "./inspect.js";
+import { VERSION } from "./installation.js";
 import { addPlan } from "./plan.js";
 import { addPs } from "./ps.js";
 import { addQmp } from "./qmp.js";
@@ -22,7 +24,7 @@ export async function makeProgram(argv: readonly string[]): Promise<Command> {
     .description(
       "Runs multi-process QEMU virtual machines in which every process holds the least privilege its work needs, and proves it.",
     )
-    .version("0.1.0")
+    .version(VERSION)
     .exitOverride()
     .showHelpAfterError("Run with --help for usage and examples.")
     .addHelpText("after", "\nEach command has --help with examples, and a man page: man bulkhead-run.");
@@ -30,5 +32,6 @@ export async function makeProgram(argv: readonly string[]): Promise<Command> {
   for (const add of commands) add(program);
   await addSeccomp(program, argv);
   await addSelinux(program, argv);
+  await addAudit(program, argv);
   return program;
 }
