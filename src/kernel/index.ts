@@ -16,6 +16,6 @@ export type { CallGateOptions, GatePhase, NativeCallGate, NativeRefusal } from "
 export type { FdWatch, MemoryFileFacts, ReceivedBytes, SharedMapping } from "./channel_calls.js";
 export { IMAGE_JUDGE_PROGRAM } from "./image_judge_program.js";
 export { findLibseccomp, type LibseccompFile } from "./library_file.js";
-export { compileFilter } from "./libseccomp.js";
+export { compileFilter, type SyscallLookup } from "./libseccomp.js";
 export { type LabelledFile, readFileContext, setFileContext, withSocketContext } from "./libselinux.js";
 export { CompiledPolicy, type PolicyDecision, type PolicyQuestion, type RefusedBy } from "./libsepol.js";

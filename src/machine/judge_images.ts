@@ -1,16 +1,9 @@
 import { SpecError } from "../errors/index.js";
 import { imageKey, JUDGE_FDS, type LaunchPlan, type ProcessPlan } from "../plan/index.js";
-import {
-  type ConfinedProcess,
-  openSession,
-  prepareRoot,
-  removeCgroup,
-  type Session,
-  startProcess,
-  verifyMachine,
-} from "../sandbox/index.js";
+import { type ConfinedProcess, openSession, prepareRoot, removeCgroup, type Session, startProcess } from "../sandbox/index.js";
 import { logEvent } from "../state/index.js";
 import { quoteValue } from "../text/index.js";
+import { verifyMachine } from "../verify/index.js";
 import { describeExit } from "./ending.js";
 import type { OpenedFile } from "./image.js";
 import { decodeVerdict, type ImageVerdict, VERDICT_BYTES } from "./image_verdict.js";

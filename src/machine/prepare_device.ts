@@ -10,8 +10,8 @@ import {
 import { rootsDirectory } from "../sandbox/index.js";
 import { type AddedDevice, addDeviceToSpec, checkAgainstHost, type VmSpec } from "../spec/index.js";
 import { readUidUse, reserveUid } from "../state/index.js";
+import type { RecordedSpec } from "../verify/index.js";
 import { drawLabelsOfAdded } from "./draw_identities.js";
-import type { RecordedSpec } from "./evidence.js";
 import type { OpenedFile } from "./image.js";
 import { holdImages } from "./image_labels.js";
 import { judgeImages } from "./judge_images.js";

@@ -1,6 +1,7 @@
 import * as assert from "uvu/assert";
-import { keepEvidence, readEvidence } from "../../../src/machine/evidence.js";
+import { keepEvidence } from "../../../src/machine/evidence.js";
 import { findRun, identifyProcess, OwnedRun } from "../../../src/state/index.js";
+import { readEvidence } from "../../../src/verify/index.js";
 import { suite } from "../../support/harness.js";
 import { makeDirectories } from "../state/temporary_directories.js";
 

@@ -1,0 +1,7 @@
+import type { FilterFacts } from "./facts/filter_facts.js";
+import type { ProcessFacts } from "./facts/process_facts.js";
+
+/** All that checks judge. A target comes to one or more of them: a process has its own, and one filter's for each of its stacks. */
+export type Facts = FilterFacts | ProcessFacts;
+export type FactsKind = Facts["kind"];
+export type FactsOf<K extends FactsKind> = Extract<Facts, { readonly kind: K }>;
