@@ -1,6 +1,6 @@
 import { StateError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
-import type { LauncherPlan, LaunchPlan } from "../plan/index.js";
+import { type LauncherPlan, type LaunchPlan, roleKey } from "../plan/index.js";
 import type { StartedProcess } from "../sandbox/index.js";
 import type { VmSpec } from "../spec/index.js";
 import {
@@ -22,7 +22,7 @@ interface Evidence {
   readonly spec: RecordedSpec;
   /** `dev:ino` of each manifest fd, by process and fd number. */
   readonly inodes: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** By role. */
+  /** By roleKey(). */
   readonly inventories: Readonly<Record<string, ProgramInventory>>;
 }
 
@@ -53,7 +53,7 @@ export function keepEvidence(
 export interface EvidenceChange {
   readonly plan: LaunchPlan;
   readonly spec: RecordedSpec;
-  /** Files of the role of a process that was added, by role. */
+  /** Files of the role of a process that was added, by roleKey(). */
   readonly inventories?: Evidence["inventories"];
   /** `dev:ino` of fds that were added, by process and fd number. */
   readonly inodes?: Evidence["inodes"];
@@ -115,7 +115,7 @@ export function readEvidence(run: KnownRun): RunEvidence | null {
   const alive = run.record.processes.filter((recorded) => !missing.includes(recorded));
   const started = alive.flatMap((recorded): StartedProcess[] => {
     const plan = evidence.plan.processes.find((process) => process.id === recorded.id);
-    const inventory = evidence.inventories[recorded.role];
+    const inventory = plan === undefined ? undefined : evidence.inventories[roleKey(plan)];
     if (plan === undefined || inventory === undefined) return [];
     const inodes = evidence.inodes[recorded.id] ?? {};
     const held = plan.fds.map((fd) => ({ plan: fd, fd: null, inode: inodes[String(fd.fd)] ?? "" }));
