@@ -33,6 +33,16 @@ export function buildReferenceDevice() {
   });
 }
 
+/** Asks the kernel what it answers to calls under a filter: native/filter_probe/*.cc. */
+export function buildFilterProbe() {
+  build({
+    what: "the probe of filters",
+    sourceFolder: "native/filter_probe",
+    product: "native/build/filter_probe/filter_probe",
+    stamp: "native/build/filter_probe/probe.stamp",
+  });
+}
+
 function build({ what, sourceFolder, product, stamp }) {
   const sources = [
     ...listFiles(sourceFolder, [".cc", ".h"]),
