@@ -161,6 +161,7 @@ class PartLaunch {
     if (accepts === undefined) return (await verifySettledMachine(plan, started)).differences;
     const { differences } = readMachine(plan, started);
     const foreign = differences.filter((difference) => !accepts(difference));
+    // As a launch says it.
     if (foreign.length > 0) await verifySettledMachine(plan, started);
     return differences;
   }

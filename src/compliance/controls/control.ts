@@ -13,6 +13,8 @@ export interface Control {
   readonly threat: string;
   /** Who refuses it; each that this host has must be able to. */
   readonly layers: readonly Refuser[];
+  /** Parts of those layers without which it is unmet, by the words of a plan's `lacks`: `memory controller`. */
+  readonly needs: readonly string[];
   /** Roles that it applies to; null: all. */
   readonly roles: readonly string[] | null;
   readonly act: readonly ActStep[];

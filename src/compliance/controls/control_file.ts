@@ -26,9 +26,9 @@ export function parseControlText(text: string, file: string): Control {
   const { data } = checkFile<ControlFile>(text, origin, kind);
   const own = new Map(data.constants.map(({ name, value }) => [name, BigInt(value)]));
   const readSteps = (steps: readonly StepFile[]) => steps.map((step) => readStep(step, own));
-  const { id, group, title, threat, layers, roles, depth } = data;
+  const { id, group, title, threat, layers, needs, roles, depth } = data;
   return {
-    ...{ id, group, title, threat, layers, depth, file },
+    ...{ id, group, title, threat, layers, needs, depth, file },
     roles: roles ?? null,
     act: readSteps(data.act),
     twin: { title: data.twin.title, steps: readSteps(data.twin.steps) },

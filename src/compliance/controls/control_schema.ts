@@ -25,6 +25,7 @@ function makeControlSchema(z: Zod) {
     title: sentence(z, "what is tried"),
     threat: sentence(z, "what an attacker would gain"),
     layers: z.array(choice(z, REFUSERS), "a list of layers"),
+    needs: z._default(z.array(sentence(z, "a part of a layer"), "a list of parts of layers"), []),
     roles: z.optional(z.array(word(z, "a role"), "a list of roles")),
     constants: z._default(mapNames(z), []),
     act: steps(z),

@@ -12,7 +12,7 @@ import { DeviceProxy } from "../../protocol/index.js";
 import type { RefusedCall } from "../../sandbox/index.js";
 import { type Layer, parseVmText, VMM_ID } from "../../spec/index.js";
 import { DeviceTraffic } from "./device_traffic.js";
-import { withoutLayers } from "./layers_off.js";
+import { expectedDifferences, withoutLayers } from "./layers_off.js";
 import { BarPuppet, MonitorPuppet } from "./puppet.js";
 import type { Subject } from "./subject.js";
 import { NEIGHBOUR_ID, type WrittenVm, writeVm } from "./vm_text.js";
@@ -66,7 +66,7 @@ export class HostileVm {
     try {
       const machine = await launchPart(launchRequest(request, written, shape), {
         starts: ({ id }) => (id === VMM_ID) === (shape.role === VMM_ID),
-        ...(shape.off.length === 0 ? {} : { accepts: ({ layer }) => shape.off.includes(layer) }),
+        ...(shape.off.length === 0 ? {} : { accepts: ({ layer }) => expectedDifferences(shape.off).includes(layer) }),
       });
       for (const fd of machine.lines.values()) closeSync(fd);
       const play = shape.role === VMM_ID ? playDevices : playVmm;

@@ -39,6 +39,14 @@ const ALTERATIONS: Readonly<Partial<Record<Layer, Alter>>> = {
 /** Layers that a test-only launch can take away one by one. */
 export const REMOVABLE_LAYERS = Object.keys(ALTERATIONS) as readonly Layer[];
 
+/** Layers in which a process then differs as well: a program that its own uid may read can be dumped, nodes are of the planned uid. */
+const FOLLOWING: Readonly<Partial<Record<Layer, readonly Layer[]>>> = { uid: ["dumpable", "root"] };
+
+/** What a verification may find where these layers were taken away. */
+export function expectedDifferences(off: readonly Layer[]): readonly Layer[] {
+  return off.flatMap((layer) => [layer, ...(FOLLOWING[layer] ?? [])]);
+}
+
 /** Starts processes without these layers. For the suite's own launches: no command starts a VM so. */
 export function withoutLayers(off: readonly Layer[]): AlterSpawn {
   return (_, request) =>

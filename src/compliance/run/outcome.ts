@@ -1,4 +1,6 @@
+import { existsSync, readFileSync } from "node:fs";
 import { getSystemErrorName } from "node:util";
+import type { DeathCause } from "../../machine/index.js";
 import type { ActStep, Control, Refuser } from "../controls/control.js";
 import { type Performance, perform } from "../hostile/perform.js";
 import { judgeFailure } from "../hostile/puppet.js";
@@ -52,7 +54,24 @@ export async function attemptAct(control: Control, subject: Subject): Promise<At
 async function explainDeath(subject: Subject, words: string): Promise<Attempt> {
   const cause = await subject.death();
   if (cause === null) return { kind: "silent", evidence: `${words}; its channel closed, and it lives` };
-  return { kind: "died", credited: cause.intrusion ? "seccomp" : null, evidence: `it died of ${cause.words}` };
+  return { kind: "died", credited: creditOf(cause, subject), evidence: `it died of ${cause.words}` };
+}
+
+/** include/uapi/asm-generic/signal.h */
+const [SIGKILL, SIGSEGV] = [9, 11];
+
+/** Who the kernel says ended it: its filter, the page tables, or the memory limit of its group. */
+function creditOf({ intrusion, status }: DeathCause, { process }: Subject): Refuser | null {
+  if (intrusion) return "seccomp";
+  if (status.signal === SIGSEGV) return "memory";
+  const { cgroup } = process.confined.plan;
+  return status.signal === SIGKILL && cgroup !== null && countOutOfMemory(cgroup.path) > 0 ? "cgroup" : null;
+}
+
+/** memory.events of Documentation/admin-guide/cgroup-v2.rst; 0 without the controller. */
+function countOutOfMemory(group: string): number {
+  const path = `${group}/memory.events`;
+  return existsSync(path) ? Number(/^oom_kill (\d+)/m.exec(readFileSync(path, "utf8"))?.[1] ?? 0) : 0;
 }
 
 async function workOf(work: () => Promise<string | null>): Promise<string | null> {

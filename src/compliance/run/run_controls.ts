@@ -1,8 +1,8 @@
-import { type LayerStatuses, VMM_ID } from "../../spec/index.js";
-import type { Control, Refuser } from "../controls/control.js";
+import { type Layer, type LayerStatuses, VMM_ID } from "../../spec/index.js";
+import type { Control } from "../controls/control.js";
 import { type HostileRequest, HostileVm } from "../hostile/hostile_vm.js";
-import { REMOVABLE_LAYERS } from "../hostile/layers_off.js";
-import { attemptAct, type Outcome, tryControl } from "./outcome.js";
+import { searchLayers } from "./layer_search.js";
+import { type Attempt, attemptAct, type Outcome, tryControl } from "./outcome.js";
 import { judge, presentLayers, unmet, type Verdict } from "./verdict.js";
 
 /** Subjects of one VM, beside the neighbour: side by side they cost one launch, and two CPUs verify them within a second. */
@@ -56,36 +56,34 @@ async function runPart(
   { part, tell }: { part: readonly Control[]; tell: (verdict: Verdict) => void },
 ): Promise<void> {
   if (request.signal?.aborted === true) return;
-  const outcomes = await withSubjects(request, { role, part, off: null }, tryControl);
+  const outcomes = await withSubjects(request, { role, part, off: [] }, tryControl);
+  const unnamed = part.filter(({ id }) => isUnnamed(outcomes.get(id)));
+  const findings = await searchLayers(unnamed, request.statuses, async (controls, off) => {
+    const attempts = new Map<string, Attempt>();
+    for (const some of inParts(controls, role)) {
+      const tried = await withSubjects(request, { role, part: some, off }, attemptAct);
+      for (const [id, attempt] of tried) attempts.set(id, attempt);
+    }
+    return attempts;
+  });
   for (const control of part) {
     const outcome = outcomes.get(control.id);
-    if (outcome === undefined) continue;
-    const shown = await findShown(request, role, { control, outcome });
-    tell(judge(control, role, { outcome, shown }));
+    if (outcome !== undefined) tell(judge(control, role, { outcome, finding: findings.get(control.id) ?? null }));
+    else tell({ id: control.id, role, verdict: "broken", layer: null, evidence: `no end within ${CONTROL_DEADLINE_MS} ms` });
   }
 }
 
-/** The layer without which alone the act succeeds; null when the kernel has named one, or when none is such. */
-async function findShown(
-  request: RunRequest,
-  role: string,
-  { control, outcome }: { control: Control; outcome: Outcome },
-): Promise<Refuser | null> {
-  const { attempt, twinFault } = outcome;
-  const isUnnamed = (attempt?.kind === "refused" || attempt?.kind === "died") && attempt.credited === null;
-  if (!isUnnamed || twinFault !== null) return null;
-  const removable = presentLayers(control, request.statuses).filter((layer) => REMOVABLE_LAYERS.some((known) => known === layer));
-  for (const layer of removable) {
-    const attempts = await withSubjects(request, { role, part: [control], off: layer }, attemptAct);
-    if (attempts.get(control.id)?.kind === "succeeded") return layer;
-  }
-  return null;
+/** Refused, with no word of the kernel's about it. */
+function isUnnamed(outcome: Outcome | undefined): boolean {
+  const { attempt = null, twinFault, workFault } = outcome ?? { twinFault: null, workFault: null };
+  const refused = attempt?.kind === "refused" || attempt?.kind === "died";
+  return refused && attempt.credited === null && twinFault === null && workFault === null;
 }
 
 interface Attempted {
   readonly role: string;
   readonly part: readonly Control[];
-  readonly off: Refuser | null;
+  readonly off: readonly Layer[];
 }
 
 /** Does something with each control in a process of its own, side by side in one VM. By the control's id. */
@@ -94,8 +92,7 @@ async function withSubjects<Result>(
   { role, part, off }: Attempted,
   act: (control: Control, subject: HostileVm["subjects"][number]) => Promise<Result>,
 ): Promise<Map<string, Result>> {
-  const layers = REMOVABLE_LAYERS.filter((layer) => layer === off);
-  const vm = await HostileVm.launch(request.hostile, { name: request.nameVm(), role, count: part.length, off: layers });
+  const vm = await HostileVm.launch(request.hostile, { name: request.nameVm(), role, count: part.length, off });
   try {
     const results = await Promise.all(
       part.map(async (control, index): Promise<[string, Result] | null> => {
