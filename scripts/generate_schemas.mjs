@@ -1,4 +1,4 @@
-// Writes docs/schema/*.schema.json from the schemas that check the files and the event log. Run after a build: node scripts/generate_schemas.mjs
+// Writes docs/schema/*.schema.json from the schemas that check the files, the event log and reports. Run after a build: node scripts/generate_schemas.mjs
 // test/unit/spec/json_schema.test.ts and test/unit/state/event_schema.test.ts fail while the published files differ.
 import { mkdirSync, writeFileSync } from "node:fs";
 
@@ -6,6 +6,7 @@ const build = process.argv[2] ?? "dist";
 const root = new URL("../", import.meta.url);
 const { eventJsonSchema } = await import(new URL(`${build}/src/state/index.js`, root).href);
 const { hostFileJsonSchema, vmFileJsonSchema } = await import(new URL(`${build}/src/spec/index.js`, root).href);
+const { reportJsonSchema } = await import(new URL(`${build}/src/compliance/report/report_schema.js`, root).href);
 
 const folder = new URL("docs/schema/", root);
 mkdirSync(folder, { recursive: true });
@@ -13,6 +14,7 @@ for (const [name, schema] of [
   ["vm-file", vmFileJsonSchema()],
   ["host-file", hostFileJsonSchema()],
   ["event", eventJsonSchema()],
+  ["compliance-report", reportJsonSchema()],
 ]) {
   writeFileSync(new URL(`${name}.schema.json`, folder), `${JSON.stringify(schema, null, 2)}\n`);
 }

@@ -79,3 +79,8 @@ export class RemoteError extends BulkheadError {
     this.exitCode = exitCode;
   }
 }
+
+/** A report, a key, a control or a folder of controls that was handed in cannot be used. */
+export class ComplianceInputError extends BulkheadError {
+  readonly exitCode: ExitCode = EXIT.badInput;
+}

@@ -7,6 +7,7 @@ type Use = "values" | "types";
 /** Everything but the commands and compliance itself, which may use them all. */
 const BELOW_COMPLIANCE = [
   "text",
+  "report",
   "kernel",
   "spec",
   "host",
@@ -30,6 +31,7 @@ const BELOW_COMPLIANCE = [
 export const ROOMS: Readonly<Record<string, Readonly<Record<string, Use>>>> = {
   errors: {},
   text: {},
+  report: {},
   kernel: {},
   spec: values("text"),
   host: { ...values("kernel"), spec: "types" },
@@ -42,8 +44,8 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, Use>>>> = {
   state: values("kernel"),
   sandbox: { ...values("spec", "host", "observe", "kernel", "seccomp", "selinux"), plan: "types" },
   protocol: values("kernel"),
-  machine: values(...BELOW_COMPLIANCE.filter((room) => room !== "machine" && room !== "audit")),
-  audit: values("text", "spec", "host", "policy", "seccomp", "selinux", "plan", "observe", "state"),
+  machine: values(...BELOW_COMPLIANCE.filter((room) => !["machine", "audit", "report"].includes(room))),
+  audit: values("text", "report", "spec", "host", "policy", "seccomp", "selinux", "plan", "observe", "state"),
   compliance: values(...BELOW_COMPLIANCE),
   cli: values(...BELOW_COMPLIANCE, "compliance"),
 };
