@@ -13,7 +13,9 @@ const folder = join(repositoryRoot, "policies");
 test("every role's reviewed rules are its policy's (else review it and run: node scripts/generate_reviewed.mjs)", () => {
   assert.equal(
     readdirSync(join(folder, "reviewed")).sort(),
-    listRoles(folder).map((role) => `${role}.json`),
+    listRoles(folder)
+      .map((role) => `${role}.json`)
+      .sort(),
   );
   for (const role of listRoles(folder)) {
     assert.is(readFileSync(join(folder, `reviewed/${role}.json`), "utf8"), writeReviewed(loadRolePolicy({ folder, role })), role);
