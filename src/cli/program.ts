@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { addAttach } from "./attach.js";
 import { addAudit } from "./audit.js";
 import { addCompletion } from "./completion.js";
+import { addComply } from "./comply.js";
 import { addDevice } from "./device.js";
 import { addDoctor } from "./doctor.js";
 import { addGc } from "./gc.js";
@@ -28,7 +29,20 @@ export async function makeProgram(argv: readonly string[]): Promise<Command> {
     .exitOverride()
     .showHelpAfterError("Run with --help for usage and examples.")
     .addHelpText("after", "\nEach command has --help with examples, and a man page: man bulkhead-run.");
-  const commands = [addRun, addPlan, addPs, addInspect, addAttach, addDevice, addQmp, addStop, addDoctor, addGc, addCompletion];
+  const commands = [
+    addRun,
+    addPlan,
+    addPs,
+    addInspect,
+    addAttach,
+    addDevice,
+    addQmp,
+    addStop,
+    addDoctor,
+    addGc,
+    addComply,
+    addCompletion,
+  ];
   for (const add of commands) add(program);
   await addSeccomp(program, argv);
   await addSelinux(program, argv);

@@ -27,6 +27,8 @@ export interface PlanRequest {
   readonly qemu: QemuInstallation;
   /** Plan models that their roles do not list, for a trial that runs no guest. Default: they are refused. */
   readonly anyModel?: boolean;
+  /** For the compliance suite: a static program of the host that stands at QEMU's path in every private root. */
+  readonly standIn?: string;
 }
 
 export interface PreparedPlan {
