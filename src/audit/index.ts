@@ -7,6 +7,8 @@ export type { Exemption } from "./exemptions.js";
 export { type Exposure, exposureOf } from "./exposure/exposure.js";
 export { FILTER_ITEMS } from "./exposure/filter_items.js";
 export { PROCESS_ITEMS } from "./exposure/process_items.js";
+export { readCilFacts } from "./facts/cil_facts.js";
+export { readCompiledFacts } from "./facts/compiled_facts.js";
 export type { ExemptionFacts } from "./facts/exemption_facts.js";
 export type { FilterFacts, OpenEntry } from "./facts/filter_facts.js";
 export { declaredEntries, type ForeignPolicy, isJudgedLoss, placeJsonRules } from "./facts/foreign_policy.js";
@@ -14,6 +16,7 @@ export { auditFilter, type FilterRequest, makeFilterFacts } from "./facts/make_f
 export type { PlanFacts } from "./facts/plan_facts.js";
 export { type PolicyFacts, traceGrants, traceRules } from "./facts/policy_facts.js";
 export type { ProcessFacts } from "./facts/process_facts.js";
+export type { SelinuxFacts } from "./facts/selinux_facts.js";
 export { auditVmFile, type RolePolicy, type VmFile } from "./facts/vm_file.js";
 export type { Facts, FactsKind, FactsOf } from "./facts.js";
 export { type Finding, isAtLeast, type Location, SEVERITIES, type Severity, type Unknown } from "./finding.js";

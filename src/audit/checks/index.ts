@@ -21,6 +21,11 @@ import { seccompNewerCallsPass } from "./seccomp_newer_calls_pass.js";
 import { seccompOpenReadWrite } from "./seccomp_open_read_write.js";
 import { seccompOtherProcesses } from "./seccomp_other_processes.js";
 import { seccompX32Open } from "./seccomp_x32_open.js";
+import { selinuxMcsUnconstrained } from "./selinux_mcs_unconstrained.js";
+import { selinuxNnpTransition } from "./selinux_nnp_transition.js";
+import { selinuxPermissive } from "./selinux_permissive.js";
+import { selinuxRolesReach } from "./selinux_roles_reach.js";
+import { selinuxUnconstrainedReach } from "./selinux_unconstrained_reach.js";
 
 /** Every check, in the order in which they are listed and run. */
 export const CHECKS: readonly AnyCheck[] = [
@@ -46,6 +51,12 @@ export const CHECKS: readonly AnyCheck[] = [
   policyOpenEndedCheck,
   // VM files.
   planLayerLacking,
+  // SELinux policies.
+  selinuxMcsUnconstrained,
+  selinuxPermissive,
+  selinuxRolesReach,
+  selinuxNnpTransition,
+  selinuxUnconstrainedReach,
   // Live processes.
   processNoNewPrivs,
   // Exemptions.

@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import {
   auditFilter,
@@ -6,6 +7,9 @@ import {
   isJudgedLoss,
   type PolicyFacts,
   placeJsonRules,
+  readCilFacts,
+  readCompiledFacts,
+  type SelinuxFacts,
   type TargetFacts,
   traceGrants,
   traceRules,
@@ -14,6 +18,7 @@ import {
 import { SpecError } from "../../errors/index.js";
 import { loadRolePolicy } from "../../policy/index.js";
 import { type FilterSource, stackPrograms } from "../../seccomp/index.js";
+import { CompiledPolicy } from "../../selinux/index.js";
 import { POLICY_FOLDER } from "../installation.js";
 import { type Input, readInput, readLoadableProgram, requireLoadable } from "../seccomp/read_input.js";
 import { isProgram, type ReadPolicy, readPolicyInput } from "../seccomp/read_policy.js";
@@ -23,16 +28,40 @@ import { readVmFileTarget } from "./read_vm_file_target.js";
 
 /** Keys that only a VM file has at its left edge; policies of ours begin with `role` or `set`. */
 const VM_FILE = /^(machine|devices)\s*:/m;
+/** Its first statement is a list with a keyword. */
+const CIL = /^(\s|;[^\n]*\n)*\([a-z]+[\s(]/;
+/** POLICYDB_MAGIC, little-endian: libsepol/include/sepol/policydb/policydb.h. */
+const POLICY_MAGIC = Buffer.from([0x8c, 0xff, 0x7c, 0xf9]);
 const OWN_POLICY = /^(role|set)\s*:/m;
 
 /** Reads a file for what its content is: a VM file, a program, or a policy of any format. Throws what their readers throw. */
 export async function readFileTarget(path: string, options: TargetOptions): Promise<TargetFacts> {
+  if (isCompiledPolicy(path)) return selinuxTarget(path, readCompiledFacts(path, CompiledPolicy.load(path)));
   const input = readInput(path);
   if (options.from === undefined && isProgram(input)) return programTarget(input, options);
   if (options.stack !== undefined) throw misusedStack();
   const text = input.bytes.toString("utf8");
+  if (options.from === undefined && (path.endsWith(".cil") || CIL.test(text)))
+    return selinuxTarget(path, readCilFacts(input.name, text));
   if (options.from === undefined && VM_FILE.test(text) && !OWN_POLICY.test(text)) return readVmFileTarget(path, options);
   return policyTarget(input, path, options);
+}
+
+/** Larger than what readInput() takes, and recognised by its first bytes: policydb_read() of libsepol/src/policydb.c. */
+function isCompiledPolicy(path: string): boolean {
+  if (path === "-" || !statSync(path).isFile()) return false;
+  const fd = openSync(path, "r");
+  try {
+    const first = Buffer.alloc(POLICY_MAGIC.length);
+    readSync(fd, first);
+    return first.equals(POLICY_MAGIC);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function selinuxTarget(target: string, facts: SelinuxFacts): TargetFacts {
+  return { target, audited: [{ subject: target, facts: [facts], isUnfiltered: false }], unknown: [], grants: [] };
 }
 
 function programTarget(input: Input, { stack = [] }: TargetOptions): TargetFacts {
@@ -46,7 +75,7 @@ function programTarget(input: Input, { stack = [] }: TargetOptions): TargetFacts
 
 function policyTarget(input: Input, path: string, options: TargetOptions): TargetFacts {
   const policy = readPolicyInput(input, path, { ...options, lossy: true });
-  const own = policy.format === "bulkhead" ? ownPolicy(policy, path) : null;
+  const own = policy.format === "bulkhead" ? ownPolicy(policy, path, options.grants === true) : null;
   const foreign = policy.format === "bulkhead" ? null : foreignPolicy(policy, policy.format, input);
   const rules = foreign?.rules ?? placeRules(policy.rules.rules, folderOf(path));
   const read = auditFilter({
@@ -69,8 +98,8 @@ function foreignPolicy({ rules }: ReadPolicy, format: ForeignPolicy["format"], {
   return { openEntries: declaredEntries(policy), rules: format === "minijail" ? rules.rules : placeJsonRules(policy) };
 }
 
-/** A role in a policy folder is granted more than calls, and its includes are known. */
-function ownPolicy({ name, policy, frequencies }: ReadPolicy, path: string): OwnPolicy {
+/** A role in a policy folder is granted more than calls, and its includes are known; `traced`: what it grants is asked for. */
+function ownPolicy({ name, policy, frequencies }: ReadPolicy, path: string, traced: boolean): OwnPolicy {
   const folder = folderOf(path);
   const facts: PolicyFacts = {
     kind: "policy",
@@ -79,6 +108,7 @@ function ownPolicy({ name, policy, frequencies }: ReadPolicy, path: string): Own
     run: placeRules(policy.run, folder),
     frequencies,
   };
+  if (!traced) return { facts, grants: [] };
   const isRole = basename(dirname(resolve(path))) === "roles" && path.endsWith(".yaml");
   const role = isRole ? loadRolePolicy({ folder, role: basename(path, ".yaml") }) : null;
   return { facts, grants: [...traceRules(facts), ...(role === null ? [] : traceGrants(name, role))] };

@@ -11,6 +11,7 @@ export interface TargetOptions extends PolicyOptions {
   readonly ptrace: boolean;
   readonly stack?: readonly string[];
   readonly hostFile?: string;
+  readonly grants?: boolean;
 }
 
 /** Option parser of `--pid`. */

@@ -22,7 +22,6 @@ export interface AuditOptions extends TargetOptions {
   readonly failOnUnknown?: boolean;
   readonly baseline?: string;
   readonly exemptions?: string;
-  readonly grants?: boolean;
   readonly details?: boolean;
 }
 
