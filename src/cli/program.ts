@@ -6,6 +6,7 @@ import { addDoctor } from "./doctor.js";
 import { addGc } from "./gc.js";
 import { addInspect } from "./inspect.js";
 import { addPlan } from "./plan.js";
+import { addProtocol } from "./protocol.js";
 import { addPs } from "./ps.js";
 import { addQmp } from "./qmp.js";
 import { addRun } from "./run.js";
@@ -28,6 +29,7 @@ export async function makeProgram(argv: readonly string[]): Promise<Command> {
     .addHelpText("after", "\nEach command has --help with examples, and a man page: man bulkhead-run.");
   const commands = [addRun, addPlan, addPs, addInspect, addAttach, addDevice, addQmp, addStop, addDoctor, addGc, addCompletion];
   for (const add of commands) add(program);
+  await addProtocol(program, argv);
   await addSeccomp(program, argv);
   await addSelinux(program, argv);
   return program;
