@@ -9,6 +9,7 @@ import { addGc } from "./gc.js";
 import { addInspect } from "./inspect.js";
 import { VERSION } from "./installation.js";
 import { addPlan } from "./plan.js";
+import { addProtocol } from "./protocol.js";
 import { addPs } from "./ps.js";
 import { addQmp } from "./qmp.js";
 import { addRun } from "./run.js";
@@ -44,6 +45,7 @@ export async function makeProgram(argv: readonly string[]): Promise<Command> {
     addCompletion,
   ];
   for (const add of commands) add(program);
+  await addProtocol(program, argv);
   await addSeccomp(program, argv);
   await addSelinux(program, argv);
   await addAudit(program, argv);

@@ -1,3 +1,4 @@
+export { type CommandLine, CommandStarter } from "./conformance/command_process.js";
 export type { ConformanceResult } from "./conformance/exchange.js";
 export { EXCHANGES, playExchanges } from "./conformance/play_exchanges.js";
 export {
@@ -19,6 +20,7 @@ export {
 } from "./conformance/play_wire_cases.js";
 export type { ProcessEnd } from "./conformance/process_end.js";
 export { QtestDriver } from "./conformance/qtest_driver.js";
+export { type ConformanceRequest, runConformance } from "./conformance/run_conformance.js";
 export { VMM_CASES } from "./conformance/vmm_cases.js";
 export { ProxyDriver, type VmmDriver } from "./conformance/vmm_driver.js";
 export { WIRE_CASES } from "./conformance/wire_cases.js";

@@ -1,3 +1,4 @@
+import { ENGINE_IDS, ENGINE_REGISTERS } from "./engine_device.js";
 import type { VmmDriver } from "./vmm_driver.js";
 
 /** A copy within guest memory that a device is to make. */
@@ -63,7 +64,16 @@ const REFERENCE_DEVICE: DeviceProfile = {
   bar: 0,
   scratch: { offset: 0x08, widthBytes: 8 },
   refusesCopies: true,
-  ...engine({ source: 0x40, destination: 0x48, length: 0x50, control: 0x54, status: 0x58 }),
+  ...engine(ENGINE_REGISTERS),
+};
+
+const ENGINE: DeviceProfile = {
+  name: "the suite's own device",
+  ids: ENGINE_IDS.deviceId * 0x1_0000 + ENGINE_IDS.vendorId,
+  bar: 0,
+  scratch: { offset: ENGINE_REGISTERS.scratch, widthBytes: 8 },
+  refusesCopies: true,
+  ...engine(ENGINE_REGISTERS),
 };
 
 /** examples/dma_engine. */
@@ -110,7 +120,7 @@ function wordsOf(words: readonly number[]): Buffer {
   return bytes;
 }
 
-const PROFILES = [REFERENCE_DEVICE, DMA_ENGINE, LSI53C895A];
+const PROFILES = [REFERENCE_DEVICE, ENGINE, DMA_ENGINE, LSI53C895A];
 
 /** Of the device whose register at 00h this is; null: none is known. */
 export function profileOf(ids: number): DeviceProfile | null {

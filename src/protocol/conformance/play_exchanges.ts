@@ -1,4 +1,4 @@
-import { BulkheadError } from "../../errors/index.js";
+import { ProtocolError } from "../../errors/index.js";
 import { profileOf } from "./device_profile.js";
 import { type ConformanceResult, Deviation, type Exchange, type Session } from "./exchange.js";
 import { CONFIG_EXCHANGES } from "./exchanges/config_space.js";
@@ -19,7 +19,10 @@ export const EXCHANGES: readonly Exchange[] = [
  * Plays every exchange through one pair, from a reset each. `open` makes a pair, at first and whenever the one before is gone;
  * whoever made it closes it. Throws what is no answer of either end.
  */
-export async function playExchanges(open: () => Promise<VmmDriver>): Promise<ConformanceResult[]> {
+export async function playExchanges(
+  open: () => Promise<VmmDriver>,
+  onResult?: (result: ConformanceResult) => void,
+): Promise<ConformanceResult[]> {
   const results: ConformanceResult[] = [];
   let vmm: VmmDriver | null = null;
   for (const { id, rule, needs, play } of EXCHANGES) {
@@ -32,7 +35,9 @@ export async function playExchanges(open: () => Promise<VmmDriver>): Promise<Con
       await play(session);
       return null;
     });
-    results.push({ id, rule, ...outcome });
+    const result = { id, rule, ...outcome };
+    onResult?.(result);
+    results.push(result);
   }
   return results;
 }
@@ -42,7 +47,7 @@ async function outcomeOf(play: () => Promise<string | null>): Promise<Pick<Confo
     const lacking = await play();
     return lacking === null ? { verdict: "passed", evidence: "" } : { verdict: "inapplicable", evidence: lacking };
   } catch (error) {
-    if (!(error instanceof Deviation || error instanceof BulkheadError)) throw error;
+    if (!(error instanceof Deviation || error instanceof ProtocolError)) throw error;
     return { verdict: "failed", evidence: error.message };
   }
 }

@@ -1,8 +1,9 @@
 import { closeSync, openSync } from "node:fs";
 import { addon } from "../../kernel/index.js";
+import { COMMANDS } from "../wire/command.js";
+import { PlainAnswers } from "./engine_device.js";
 import type { ConformanceResult } from "./exchange.js";
 import { countKept, readFds } from "./kept_fds.js";
-import { CONFIG_READ, PlainAnswers } from "./plain_device.js";
 import { type ProcessEnd, wordEnd } from "./process_end.js";
 import { type RawMessage, RawPeer } from "./raw_peer.js";
 import { VMM_CASES, type VmmCase } from "./vmm_cases.js";
@@ -33,7 +34,7 @@ export interface VmmOptions {
   /** Longest that it may take to go on or to give up, in ms; more than the deadline that it has itself. Default 7000. */
   readonly deadlineMs?: number;
   /** Told as each is done. */
-  readonly onResult?: (result: ConformanceResult, outcome: VmmOutcome) => void;
+  readonly onResult?: ((result: ConformanceResult) => void) | undefined;
 }
 
 const START_MS = 20_000;
@@ -47,7 +48,7 @@ export async function playVmmCases(start: StartVmm, options: VmmOptions = {}): P
   for (const one of VMM_CASES) {
     const outcome = await playVmmCase(start, one, options);
     const result = judge(one, outcome);
-    options.onResult?.(result, outcome);
+    options.onResult?.(result);
     results.push(result);
   }
   return results;
@@ -91,7 +92,7 @@ async function answerUntil(peer: RawPeer, answers: PlainAnswers, deadlineMs: num
     const message = await peer.receive(deadlineMs);
     if (typeof message === "string") return null;
     for (const fd of message.fds) closeSync(fd);
-    if (message.command === CONFIG_READ) return message;
+    if (COMMANDS[message.command] === "config-read") return message;
     const answer = answers.to(message);
     if (answer !== null) peer.send(answer);
   }

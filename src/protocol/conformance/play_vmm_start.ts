@@ -2,8 +2,8 @@ import { addon } from "../../kernel/index.js";
 import { describeMessage, type RecordedMessage } from "../recording/record.js";
 import { Remote } from "../remote/remote.js";
 import type { Message } from "../wire/message.js";
+import { engineDevice } from "./engine_device.js";
 import type { ConformanceResult } from "./exchange.js";
-import { plainDevice } from "./plain_device.js";
 import type { StartVmm } from "./play_vmm_cases.js";
 
 const ALL_ONES = 0xffff_ffff;
@@ -32,7 +32,7 @@ export async function playVmmStart(start: StartVmm, options: VmmStartOptions = {
   let heardMs = performance.now() + startMs - quietMs;
   const remote = new Remote({
     fd: near,
-    device: plainDevice,
+    device: engineDevice,
     onTraffic: (_, message, fdCount) => {
       records.push({ message, fdCount });
       heardMs = performance.now();
