@@ -2,6 +2,7 @@ import { buildBootProgram } from "./boot_program.mjs";
 import { bundle } from "./bundles.mjs";
 import { installDebianPackages } from "./debian_packages.mjs";
 import { buildImageJudge, buildReferenceDevice } from "./freestanding_programs.mjs";
+import { buildKvmRig } from "./kvm_rig.mjs";
 import { withSetupLock } from "./lock.mjs";
 import { writeManuals } from "./manuals.mjs";
 import { buildAddon, buildNpmBindings } from "./native_builds.mjs";
@@ -20,6 +21,7 @@ const STEPS = [
   buildImageJudge,
   buildReferenceDevice,
   buildBootProgram,
+  buildKvmRig,
   compileTypeScript,
   bundle,
   writeManuals,
