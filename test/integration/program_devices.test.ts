@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { suite } from "../support/harness.js";
@@ -77,6 +77,13 @@ function filesOf(pid: number, under = ""): string[] {
   });
 }
 
+/** Permission bits of the memory files that a process has open. */
+function memoryModes(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`)
+    .filter((name) => readlinkSync(`/proc/${pid}/fd/${name}`).startsWith("/memfd:"))
+    .map((name) => (statSync(`/proc/${pid}/fd/${name}`).mode & 0o777).toString(8));
+}
+
 confined(
   "each is confined as QEMU's are, sees its own files alone, and has no monitor; one may be added; its death ends the VM",
   async () => {
@@ -97,7 +104,8 @@ confined(
       assert.equal(new Set(statusOfThreads(pid, "Seccomp")), new Set(["2"]));
       assert.not.match(readFileSync(`/proc/${pid}/maps`, "utf8"), / rwxp /);
     }
-    const inspected = JSON.parse((await runBulkhead(["inspect", name, "--json"], fixture)).stdout);
+    assert.equal(memoryModes(await pidOf("vmm")), existsSync("/proc/sys/vm/memfd_noexec") ? ["666"] : ["777"]);
+  const inspected = JSON.parse((await runBulkhead(["inspect", name, "--json"], fixture)).stdout);
     assert.equal(inspected.differences, []);
     const asked = await runBulkhead(["qmp", name, "ref0", "query-status"], fixture);
     assert.is(asked.exitCode, 2);
