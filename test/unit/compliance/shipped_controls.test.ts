@@ -38,14 +38,14 @@ test("there are enough of them, each in the folder of its group, with a title of
 /** Any address and any answer: no filter sees more of them. */
 const SOMEWHERE = 0x7f00_0000_1000n;
 
-function valueOf(argument: ActArgument): bigint {
+function wordOf(argument: ActArgument): bigint {
   return typeof argument === "bigint" ? BigInt.asUintN(64, argument) : SOMEWHERE;
 }
 
 /** How the reviewed filter answers the calls among these steps. */
 function answersTo(steps: readonly ActStep[], filter: FilterRules): string[] {
   return steps.flatMap((step) => {
-    return step.kind === "call" ? [decideCall(filter, step.call, step.args.map(valueOf)).action.kind] : [];
+    return step.kind === "call" ? [decideCall(filter, step.call, step.args.map(wordOf)).action.kind] : [];
   });
 }
 
