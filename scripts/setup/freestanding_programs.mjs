@@ -33,6 +33,16 @@ export function buildReferenceDevice() {
   });
 }
 
+/** Asks the kernel what it answers to calls under a filter: native/filter_probe/*.cc. */
+export function buildFilterProbe() {
+  build({
+    what: "the probe of filters",
+    sourceFolder: "native/filter_probe",
+    product: "native/build/filter_probe/filter_probe",
+    stamp: "native/build/filter_probe/probe.stamp",
+  });
+}
+
 /** The reference device as a hostile one, for the compliance suite: native/hostile_device/*.cc and the device's own parts. */
 export function buildHostileDevice() {
   build({

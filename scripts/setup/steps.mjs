@@ -1,7 +1,7 @@
 import { buildBootProgram } from "./boot_program.mjs";
 import { bundle } from "./bundles.mjs";
 import { installDebianPackages } from "./debian_packages.mjs";
-import { buildHostileDevice, buildImageJudge, buildReferenceDevice } from "./freestanding_programs.mjs";
+import { buildFilterProbe, buildHostileDevice, buildImageJudge, buildReferenceDevice } from "./freestanding_programs.mjs";
 import { withSetupLock } from "./lock.mjs";
 import { writeManuals } from "./manuals.mjs";
 import { buildAddon, buildNpmBindings } from "./native_builds.mjs";
@@ -19,6 +19,7 @@ const STEPS = [
   buildAddon,
   buildImageJudge,
   buildReferenceDevice,
+  buildFilterProbe,
   buildHostileDevice,
   buildBootProgram,
   compileTypeScript,
