@@ -5,8 +5,15 @@ export interface SelinuxMutant {
   readonly change: ((module: string) => string) | null;
 }
 
-const DEVICES = ["disk", "net", "serial", "usb", "audio", "watchdog"];
-const DOMAINS = [...DEVICES, "vmm", "image_judge"].map((name) => `bulkhead_${name}_t`);
+/** Domains from which everything is tried. The module has the same rules for the other devices as for these two. */
+const WHOLE = ["disk", "net", "vmm", "image_judge"].map(domainName);
+/** Domains from which the one thing is tried that is another role's own. */
+const OTHERS = ["serial", "usb", "audio", "watchdog"].map(domainName);
+const DOMAINS = [...WHOLE, ...OTHERS];
+
+function domainName(role: string): string {
+  return `bulkhead_${role}_t`;
+}
 
 /** What a process of a VM must not do to something, by the type of that thing. */
 const ACTS: Readonly<Record<string, readonly (readonly [objectClass: string, permission: string])[]>> = {
@@ -63,7 +70,12 @@ const ON_ITSELF: readonly (readonly [objectClass: string, permission: string])[]
 
 /** Every mutant of the module, in a fixed order. */
 export function* selinuxMutants(): Generator<SelinuxMutant> {
-  for (const domain of DOMAINS) {
+  for (const domain of OTHERS) {
+    yield allow(domain, "bulkhead_image_t", ["file", "read"]);
+    yield allow(domain, "bulkhead_tap_t", ["chr_file", "write"]);
+    yield withoutCategories(domain);
+  }
+  for (const domain of WHOLE) {
     for (const [type, acts] of Object.entries(ACTS)) for (const act of acts) yield allow(domain, type, act);
     for (const act of ON_ITSELF) yield allow(domain, "self", act);
     for (const target of [...DOMAINS, "bulkhead_t"].filter((other) => other !== domain)) {
