@@ -2,7 +2,7 @@ export type { ActArgument, ActStep, Control, Refuser, Twin } from "./controls/co
 export { parseControlText, readControlFile } from "./controls/control_file.js";
 export { readControlFolders } from "./controls/control_folder.js";
 export { explainControl } from "./controls/explain_control.js";
-export { builtInTemplate, rolesOf } from "./hostile/hostile_spec.js";
+export { builtInTemplate, rolesOf, vmNames } from "./hostile/hostile_spec.js";
 export { type HostileRequest, HostileVm, type HostileVmShape } from "./hostile/hostile_vm.js";
 export { REMOVABLE_LAYERS } from "./hostile/layers_off.js";
 export { LAB_MARK, type LabRun, runLab } from "./lab/index.js";

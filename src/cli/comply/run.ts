@@ -9,6 +9,7 @@ import {
   type ReportedControl,
   rolesOf,
   runControls,
+  vmNames,
 } from "../../compliance/index.js";
 import { EXIT, type ExitCode, MachineError } from "../../errors/index.js";
 import { probeHost } from "../../host/index.js";
@@ -90,13 +91,8 @@ async function complyHere(options: ComplyOptions, signal: AbortSignal): Promise<
   const facts = probeHost({ skipKvm: true });
   const statuses = judgeLayers(facts);
   const lines = options.format === undefined ? process.stdout : process.stderr;
-  let launched = 0;
   const result = await runControls({
-    ...{ hostile, controls, roles, statuses, signal },
-    nameVm: () => {
-      launched += 1;
-      return `comply-${process.pid}-${launched}`;
-    },
+    ...{ hostile, controls, roles, statuses, signal, nameVm: vmNames() },
     without: options.without,
     measuresDepth: options.control === undefined && options.without.length === 0,
     onControl: (control) => void lines.write(`${escapeLine(wordControl(control))}\n`),

@@ -54,12 +54,15 @@ async function writeOutput(file: string, bytes: Buffer): Promise<void> {
   }
 }
 
-/** `depth PRO-01 disk: alone seccomp would refuse it, landlock would not`. */
+/** Which layers would each have refused alone. */
 function wordDepth({ depth }: ComplianceReport): string[] {
   if (depth.length === 0) return [];
-  const rows = depth.map(({ act, role, alone }) => {
+  const rows = depth.map(({ act, role, alone, bare }) => {
     const named = (refuses: boolean) => alone.filter((one) => one.refuses === refuses).map(({ layer }) => layer);
-    return [act, role, named(true).join(" ") || "none", named(false).join(" ") || "none"];
+    return [act, role, named(true).join(" ") || "none", named(false).join(" ") || "none", bare];
   });
-  return ["", formatTable([["ACT", "ROLE", "REFUSED BY EACH ALONE", "LET THROUGH BY EACH ALONE"], ...rows]).trimEnd()];
+  return [
+    "",
+    formatTable([["ACT", "ROLE", "EACH ALONE REFUSES IT", "EACH ALONE DOES NOT", "WITHOUT ALL OF THEM"], ...rows]).trimEnd(),
+  ];
 }

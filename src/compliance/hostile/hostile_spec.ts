@@ -1,4 +1,5 @@
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DeviceSpec, parseVmText, VMM_ID, type VmSpec } from "../../spec/index.js";
@@ -30,6 +31,29 @@ export function rolesOf(template: VmSpec): readonly string[] {
   return [...new Set(template.devices.map(({ role }) => role)), VMM_ID];
 }
 
+/** The folder of the suite's own images in the directory of run records, one below it for each VM. */
+function imagesFolder(runDirectory: string): string {
+  return join(runDirectory, "compliance");
+}
+
+/** A name for a VM of this run that no other run of the suite takes. */
+export function vmNames(): () => string {
+  let taken = 0;
+  return () => {
+    taken += 1;
+    return `comply-${process.pid}-${taken}`;
+  };
+}
+
+/** Removes the images of runs that died; their VMs are removed by the next launch of any. */
+export function removeForgottenImages(runDirectory: string): void {
+  const folder = imagesFolder(runDirectory);
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const pid = name.split("-")[1] ?? "";
+    if (!existsSync(`/proc/${pid}`)) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
 /** Which VM is wanted. */
 export interface SpecShape {
   readonly name: string;
@@ -50,12 +74,18 @@ export interface HostileSpec {
  * A VM with so many of the template's device of a role and a neighbour. Images are empty ones of its own, and no tap, kernel or
  * console of the template's is used: an attack must not reach what is a tenant's.
  */
-export async function makeHostileSpec(template: VmSpec, { name, role, count }: SpecShape): Promise<HostileSpec> {
+export async function makeHostileSpec(
+  { template, runDirectory }: { readonly template: VmSpec; readonly runDirectory: string },
+  { name, role, count }: SpecShape,
+): Promise<HostileSpec> {
   const isVmm = role === VMM_ID;
   const device = template.devices.find((one) => one.role === role);
   const neighbour = template.devices.find(({ disk }) => disk !== null) ?? template.devices[0];
   if (neighbour === undefined || (device === undefined && !isVmm)) throw new Error(`the template has no device of role ${role}`);
-  const directory = await mkdtemp(join(tmpdir(), "bulkhead-comply-"));
+  const folder = imagesFolder(runDirectory);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const directory = join(folder, name);
+  await mkdir(directory, { mode: 0o700 });
   const ids =
     device === undefined || isVmm
       ? []

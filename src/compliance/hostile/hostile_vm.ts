@@ -61,7 +61,7 @@ export class HostileVm {
 
   /** Throws what launchPart() throws; then nothing is left. */
   static async launch(request: HostileRequest, shape: HostileVmShape): Promise<HostileVm> {
-    const written = await makeHostileSpec(request.template, shape);
+    const written = await makeHostileSpec({ ...request, runDirectory: request.directories.run }, shape);
     try {
       const machine = await launchPart(launchRequest(request, written, shape.off), {
         starts: ({ id }) => (id === VMM_ID) === (shape.role === VMM_ID),

@@ -23,31 +23,56 @@ export interface Attacked {
   readonly off: readonly Layer[];
 }
 
+/** VMs at once: what a launch waits for, a clone or an exec, leaves a CPU to the others. */
+const VMS_AT_ONCE = 3;
+
+interface Work<Result> {
+  readonly controls: readonly Control[];
+  readonly act: (control: Control, subject: Subject) => Promise<Result>;
+}
+
 /**
  * Does something with each control in a process of its own, as many side by side as one VM takes. By the control's id; one that had no
  * end within CONTROL_DEADLINE_MS is not there, and its process is killed.
  */
-export async function attemptAll<Result>(
-  source: VmSource,
-  { role, off }: Attacked,
-  work: { readonly controls: readonly Control[]; readonly act: (control: Control, subject: Subject) => Promise<Result> },
-): Promise<Map<string, Result>> {
+export async function attemptAll<Result>(source: VmSource, attacked: Attacked, work: Work<Result>): Promise<Map<string, Result>> {
+  const size = attacked.role === VMM_ID ? 1 : SUBJECTS_MAX;
+  const parts = Array.from({ length: Math.ceil(work.controls.length / size) }, (_, index) =>
+    work.controls.slice(index * size, (index + 1) * size),
+  );
   const results = new Map<string, Result>();
-  const size = role === VMM_ID ? 1 : SUBJECTS_MAX;
-  for (let first = 0; first < work.controls.length; first += size) {
-    source.signal?.throwIfAborted();
-    const part = work.controls.slice(first, first + size);
-    const vm = await HostileVm.launch(source.hostile, { name: source.nameVm(), role, count: part.length, off });
-    try {
-      await Promise.all(
-        part.map(async (control, index) => {
-          const result = await within(CONTROL_DEADLINE_MS, work.act(control, vm.subjects[index] as Subject));
-          if (result !== null) results.set(control.id, result);
-        }),
-      );
-    } finally {
-      await vm.end();
+  let failed = false;
+  const takeParts = async (): Promise<void> => {
+    for (let part = parts.shift(); part !== undefined && !failed; part = parts.shift()) {
+      source.signal?.throwIfAborted();
+      try {
+        for (const [id, result] of await attemptPart(source, attacked, { ...work, controls: part })) results.set(id, result);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
     }
+  };
+  // All of them: a VM that is still up when another's launch fails is ended before anybody hears of it.
+  const takers = await Promise.allSettled(Array.from({ length: VMS_AT_ONCE }, takeParts));
+  for (const taker of takers) if (taker.status === "rejected") throw taker.reason;
+  return results;
+}
+
+/** One VM. */
+async function attemptPart<Result>(source: VmSource, { role, off }: Attacked, work: Work<Result>): Promise<Map<string, Result>> {
+  const results = new Map<string, Result>();
+  const { controls, act } = work;
+  const vm = await HostileVm.launch(source.hostile, { name: source.nameVm(), role, count: controls.length, off });
+  try {
+    await Promise.all(
+      controls.map(async (control, index) => {
+        const result = await within(CONTROL_DEADLINE_MS, act(control, vm.subjects[index] as Subject));
+        if (result !== null) results.set(control.id, result);
+      }),
+    );
+  } finally {
+    await vm.end();
   }
   return results;
 }

@@ -27,9 +27,15 @@ export async function measureDepth(
     act: id,
     role,
     bare: wordAttempt(bare.get(id)),
-    alone: layers.map((layer) => ({ layer, refuses: isRefused(alone.get(layer)?.get(id)) && !isRefused(bare.get(id)) })),
+    alone: layers.map((layer) => ({ layer, refuses: refusesAlone(layer, alone.get(layer)?.get(id), bare.get(id)) })),
     without: layers.map((layer) => ({ layer, refusedBy: refuserOf(without.get(layer)?.get(id)) })),
   }));
+}
+
+/** The kernel names it, or it makes the difference. */
+function refusesAlone(layer: Layer, attempt: Attempt | undefined, bare: Attempt | undefined): boolean {
+  if (attempt?.kind !== "refused" && attempt?.kind !== "died") return false;
+  return attempt.credited === layer || !isRefused(bare);
 }
 
 function isRefused(attempt: Attempt | undefined): boolean {

@@ -11,9 +11,10 @@ const DRAWN: readonly string[] = ["uid", "gid"];
  * How the plan of a hostile process differs from that of QEMU in its place, as `PATH: QEMU's -> the hostile one's`: the program's
  * file in the private root, and the root's name, which is its content's hash. No process is started.
  */
-export async function comparePlans(request: HostileRequest, role: string): Promise<readonly string[]> {
+export async function comparePlans(request: HostileRequest, name: string, role: string): Promise<readonly string[]> {
   const { template, ...rest } = request;
-  const written = await makeHostileSpec(template, { name: "comply-plan", role, count: 1 });
+  const runDirectory = request.directories.run;
+  const written = await makeHostileSpec({ template, runDirectory }, { name, role, count: 1 });
   try {
     const common = { ...rest, hostConfig: { ...rest.hostConfig, imageRoots: null }, spec: written.spec };
     const own = await previewPlan(common);

@@ -1,5 +1,6 @@
 import type { Layer, LayerStatuses } from "../../spec/index.js";
 import type { Control } from "../controls/control.js";
+import { removeForgottenImages } from "../hostile/hostile_spec.js";
 import type { LayerDepth, PlanDifference, ReportedControl } from "../report/compliance_report.js";
 import { attemptAll, CONTROL_DEADLINE_MS, type VmSource } from "./attempt_all.js";
 import { measureDepth } from "./depth.js";
@@ -31,6 +32,7 @@ export interface RunResult {
 
 /** Tries every control in every role that it applies to. Throws what a launch throws, and the reason of an aborted signal. */
 export async function runControls(request: RunRequest): Promise<RunResult> {
+  removeForgottenImages(request.hostile.directories.run);
   const run = new Run(request);
   for (const role of request.roles) await run.tryRole(role);
   return run.result;
@@ -54,12 +56,12 @@ class Run {
   }
 
   async tryRole(role: string): Promise<void> {
-    const { controls: all, statuses, hostile, measuresDepth, onProgress } = this.#request;
+    const { controls: all, statuses, hostile, nameVm, measuresDepth, onProgress } = this.#request;
     const controls = all.filter(({ roles }) => roles === null || roles.includes(role));
     const isMet = (control: Control) => presentLayers(control, statuses).length > 0;
     const met = controls.filter(isMet);
     onProgress(`${role}: ${met.length} controls`);
-    this.#plans.push({ role, differences: await comparePlans(hostile, role) });
+    this.#plans.push({ role, differences: await comparePlans(hostile, nameVm(), role) });
     for (const control of controls) if (!isMet(control)) this.#tell(unmet(control, role, statuses));
     await this.#tryControls(met, role);
     const deep = measuresDepth ? met.filter(({ depth }) => depth) : [];
