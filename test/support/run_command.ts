@@ -7,7 +7,7 @@ import { buildRoot } from "./repository.js";
 /** In a fixture's directory: the host file of its commands, so that what an operator permits on this host decides no test. */
 export const TEST_HOST_FILE = "test-host.yaml";
 /** Commands with the option --host-file. */
-const READ_HOST_FILE: readonly (string | undefined)[] = ["run", "plan", "attach"];
+const READ_HOST_FILE: readonly (string | undefined)[] = ["run", "plan", "attach", "comply"];
 
 function withHostFile(args: readonly string[], directory: string): readonly string[] {
   const path = join(directory, TEST_HOST_FILE);
