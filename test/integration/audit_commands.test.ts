@@ -94,6 +94,20 @@ test("what an import cannot express is unknown, and fails where that is asked fo
   assert.is(audit("flags.json", "--fail-on-unknown").status, 1);
 });
 
+test("a seccompiler file with several threads: each is judged, at its own lines", () => {
+  const one = JSON.parse(readFileSync(join(CORPUS, "microvm.json"), "utf8")) as { vmm: { filter: object[] } };
+  const vcpu = { ...one.vmm, filter: [...one.vmm.filter, { syscall: "ptrace" }] };
+  const text = JSON.stringify({ ...one, vcpu }, null, 2);
+  writeFileSync(at("threads.json"), text);
+  const { findings } = audit("threads.json");
+  assert.equal(
+    findings.map(({ id }) => id),
+    ["seccomp-other-processes"],
+  );
+  assert.match(text.split("\n")[(findings[0]?.location?.line ?? 0) - 1] ?? "", /"ptrace"/);
+  assert.equal(audit("threads.json", "--thread", "vmm").findings, []);
+});
+
 test("a program alone, and below another: the stack is judged by what it answers together", () => {
   assert.equal(idsOf(audit("number.bpf")), ["seccomp-arch-unchecked"]);
   assert.ok(idsOf(audit("arch.bpf")).includes("seccomp-x32-open"));
