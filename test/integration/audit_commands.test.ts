@@ -115,6 +115,19 @@ test("a program alone, and below another: the stack is judged by what it answers
   assert.equal([stack.status, stack.findings], [0, []]);
 });
 
+test("a program beside a policy: proved to be it, or a call that shows that it is not", () => {
+  writeFileSync(at("reads.policy"), "read: 1\n");
+  const differing = audit("number.bpf", "--policy", "reads.policy");
+  assert.equal(idsOf(differing), ["seccomp-arch-unchecked", "seccomp-differs-from-policy"]);
+  const compiled = spawnSync(
+    process.execPath,
+    [join(buildRoot, "bundle/cli/main.js"), "seccomp", "compile", "reads.policy", "--output", "reads.bpf"],
+    { cwd: folder },
+  );
+  assert.is(compiled.status, 0);
+  assert.equal(audit("reads.bpf", "--policy", "reads.policy").findings, []);
+});
+
 test("a role of ours: each grant with its rule and its reason; grants that nobody measured are low", () => {
   const role = join(repositoryRoot, "policies/roles/disk.yaml");
   const report = audit(role, "--grants", "--fail-on", "medium");
@@ -165,6 +178,7 @@ for (const [what, args, message] of [
   ["a pid that is none", ["--pid", "x"], /number of a process/],
   ["a baseline that is none", ["number.bpf", "--baseline", "number.bpf"], /baseline-malformed|Cannot read the baseline/],
   ["exemptions that are none", ["number.bpf", "--exemptions", "number.bpf"], /number\.bpf:1/],
+  ["a policy beside a policy", ["kernel.policy", "--policy", "traced.policy"], /Cannot use --policy: the target is no program/],
   ["a malformed program", ["short.bpf"], /struct sock_filter/],
   ["a misspelled syscall", ["typo.policy"], /no syscall "opnat"/],
   ["a check that there is not", ["explain", "seccomp-x32-opne"], /did you mean "seccomp-x32-open"/],

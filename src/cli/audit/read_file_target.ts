@@ -1,10 +1,10 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { auditFilter, readCilFacts, readCompiledFacts, type SelinuxFacts, type TargetFacts } from "../../audit/index.js";
 import { SpecError } from "../../errors/index.js";
-import { type FilterSource, stackPrograms } from "../../seccomp/index.js";
+import { type FilterSource, prove, stackPrograms } from "../../seccomp/index.js";
 import { CompiledPolicy } from "../../selinux/index.js";
 import { type Input, readInput, readLoadableProgram, requireLoadable } from "../seccomp/read_input.js";
-import { isProgram } from "../seccomp/read_policy.js";
+import { isProgram, readPolicyInput } from "../seccomp/read_policy.js";
 import { readPolicyTarget } from "./read_policy_target.js";
 import type { TargetOptions } from "./read_target.js";
 import { readVmFileTarget } from "./read_vm_file_target.js";
@@ -22,7 +22,8 @@ export async function readFileTarget(path: string, options: TargetOptions): Prom
   if (isCompiledPolicy(path)) return selinuxTarget(path, readCompiledFacts(path, CompiledPolicy.load(path)));
   const input = readInput(path);
   if (options.from === undefined && isProgram(input)) return programTarget(input, options);
-  if (options.stack !== undefined) throw misusedStack();
+  if (options.stack !== undefined) throw misused("--stack");
+  if (options.policy !== undefined) throw misused("--policy");
   const text = input.bytes.toString("utf8");
   if (options.from === undefined && (path.endsWith(".cil") || CIL.test(text)))
     return selinuxTarget(path, readCilFacts(input.name, text));
@@ -53,20 +54,32 @@ function selinuxTarget(target: string, facts: SelinuxFacts): TargetFacts {
   return { target, audited: [{ subject: target, facts: [facts], isUnfiltered: false }], unknown: [], grants: [] };
 }
 
-function programTarget(input: Input, { stack = [] }: TargetOptions): TargetFacts {
+function programTarget(input: Input, options: TargetOptions): TargetFacts {
+  const { stack = [], policy } = options;
   const programs = [requireLoadable(input), ...stack.map(readLoadableProgram)];
   const [program] = programs as [(typeof programs)[number]];
   const source: FilterSource = stack.length === 0 ? { kind: "program", program } : stackPrograms(programs);
   const subject = [input.name, ...stack].join(" below ");
   const read = auditFilter({ subject, source, rules: [], location: { file: input.name, line: 1 }, openEntries: [] });
-  return { target: input.name, ...read, grants: [] };
+  if (policy === undefined) return { target: input.name, ...read, grants: [] };
+  const { rules, losses, name } = readPolicyInput(readInput(policy), policy, { ...options, lossy: true });
+  const facts = { kind: "proof", subject, policy: name, proof: prove(rules, source), location: { file: name, line: 1 } } as const;
+  return {
+    target: input.name,
+    audited: [...read.audited, { subject: `${subject} as ${name}`, facts: [facts], isUnfiltered: false }],
+    unknown: [
+      ...read.unknown,
+      ...losses.map((loss) => ({ id: null, subject: name, why: `the policy is read without this: ${loss}` })),
+    ],
+    grants: [],
+  };
 }
 
-function misusedStack(): SpecError {
+function misused(option: string): SpecError {
   return new SpecError({
-    code: "stack-misused",
-    tried: "Cannot audit a stack",
-    subject: "--stack",
+    code: "option-misused",
+    tried: `Cannot use ${option}`,
+    subject: option,
     answer: "the target is no program",
     remedy: "Compile policies first: bulkhead seccomp compile POLICY --output FILE.",
   });
