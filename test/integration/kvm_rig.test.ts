@@ -1,7 +1,7 @@
 import * as assert from "uvu/assert";
+import { DOORBELL, FIRST_VECTOR, KvmRig, MAIN_BYTES, MOVABLE_BYTES, SLOT } from "../../src/compliance/kvm_rig/index.js";
 import { addon } from "../../src/kernel/index.js";
 import { suite } from "../support/harness.js";
-import { DOORBELL, FIRST_VECTOR, KvmRig, MAIN_BYTES, MOVABLE_BYTES, SLOT } from "../support/kvm_rig.js";
 import { type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { pendingOf, RigDevice } from "../support/rig_device.js";
 import { waitUntil } from "../support/run_command.js";
