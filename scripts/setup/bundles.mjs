@@ -19,8 +19,17 @@ const PACKAGES = { yaml: "dist/src/text/yaml_parts.js", zod: "dist/src/spec/zod_
  * millisecond for each file that it loads. docs/decisions/0026-bundled-command.md.
  */
 export function bundle() {
-  const sources = ["scripts/setup/bundles.mjs", "package-lock.json", ...listFiles("dist/src", [".js"]), ...listFiles("dist/examples", [".js"])];
-  const products = [`${COMMAND_FOLDER}/main.js`, ...Object.keys(PACKAGES).map(packageFile), ...Object.keys(DEVICES).map(deviceFile)];
+  const sources = [
+    "scripts/setup/bundles.mjs",
+    "package-lock.json",
+    ...listFiles("dist/src", [".js"]),
+    ...listFiles("dist/examples", [".js"]),
+  ];
+  const products = [
+    `${COMMAND_FOLDER}/main.js`,
+    ...Object.keys(PACKAGES).map(packageFile),
+    ...Object.keys(DEVICES).map(deviceFile),
+  ];
   buildOnChange({ stamp: "dist/bundles.stamp", sources, products }, () => {
     say("bundling the command");
     for (const [name, entry] of Object.entries(PACKAGES)) {

@@ -1,7 +1,7 @@
 import { buildBootProgram } from "./boot_program.mjs";
 import { bundle } from "./bundles.mjs";
 import { installDebianPackages } from "./debian_packages.mjs";
-import { buildImageJudge, buildReferenceDevice } from "./freestanding_programs.mjs";
+import { buildFilterProbe, buildHostileDevice, buildImageJudge, buildReferenceDevice } from "./freestanding_programs.mjs";
 import { buildKvmRig } from "./kvm_rig.mjs";
 import { withSetupLock } from "./lock.mjs";
 import { writeManuals } from "./manuals.mjs";
@@ -20,6 +20,8 @@ const STEPS = [
   buildAddon,
   buildImageJudge,
   buildReferenceDevice,
+  buildFilterProbe,
+  buildHostileDevice,
   buildBootProgram,
   buildKvmRig,
   compileTypeScript,

@@ -12,4 +12,4 @@ export {
   takeInventory,
 } from "./program_inventory.js";
 export type { SelinuxFacts } from "./selinux_facts.js";
-export { type StaticProgram, takeStaticInventory } from "./static_inventory.js";
+export { type StaticProgram, substituteProgram, takeStaticInventory } from "./static_inventory.js";

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { dataKey, type FdPlan, imageKey, type ProcessPlan } from "../plan/index.js";
-import type { HeldFd } from "../sandbox/index.js";
+import type { HeldFd } from "../verify/index.js";
 import type { OpenedFile } from "./image.js";
 import { labelledPipe, labelledSockets } from "./labelled_fds.js";
 import { openTap } from "./tap.js";

@@ -7,6 +7,7 @@ import {
   type ProgramFiles,
   type ProgramInventory,
   type StaticProgram,
+  substituteProgram,
   takeDeviceInventory,
   takeInventory,
   takeStaticInventory,
@@ -36,10 +37,23 @@ async function keptOr(path: string, take: () => Promise<ProgramInventory>): Prom
   return inventory;
 }
 
+/** First line of an installed program's `--version`, as its inventory has it. */
+export async function installedVersion(cacheDirectory: string, program: Omit<InventoryRequest, "files">): Promise<string> {
+  return (await knownInventory(cacheDirectory, { ...program, files: [] })).version;
+}
+
 /** The inventory of a program of ours, written down beside the others, so that a round of cleaning up knows whose its root is. */
 export function recordedStaticInventory(cacheDirectory: string, program: StaticProgram): ProgramInventory {
-  const inventory = takeStaticInventory(program);
-  const path = inventoryPath(cacheDirectory, program);
+  return record(inventoryPath(cacheDirectory, program), takeStaticInventory(program));
+}
+
+/** An installation with another program in the place of its own, written down likewise. */
+export function recordedStandIn(cacheDirectory: string, installed: ProgramInventory, source: string): ProgramInventory {
+  const inventory = substituteProgram(installed, source);
+  return record(inventoryPath(cacheDirectory, { source, target: installed.program, version: installed.sha256 }), inventory);
+}
+
+function record(path: string, inventory: ProgramInventory): ProgramInventory {
   const kept = readKept(path);
   if (kept === null || !isCurrent(kept)) writeJson(path, inventory);
   return inventory;

@@ -1,9 +1,10 @@
 import { MachineError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import { type ProcessPlan, roleKey } from "../plan/index.js";
-import { openSession, prepareRoot, type Session, verifySettledMachine } from "../sandbox/index.js";
+import { openSession, prepareRoot, type Session } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { logEvent, OwnedRun } from "../state/index.js";
+import { verifySettledMachine } from "../verify/index.js";
 import { attachAll, lockDevices, startingOf } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { claimCgroup } from "./claim_cgroup.js";
