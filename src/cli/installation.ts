@@ -9,6 +9,12 @@ export const POLICY_FOLDER = fileURLToPath(new URL("../../../policies", import.m
 /** The SELinux module and its assertions, likewise. */
 export const SELINUX_FOLDER = fileURLToPath(new URL("../../../selinux", import.meta.url));
 
+/** What --version prints. */
+export const VERSION = "0.1.0";
+
+/** The controls of the compliance suite, likewise. */
+export const CONTROL_FOLDER = fileURLToPath(new URL("../../../controls", import.meta.url));
+
 /** What all commands on a VM file start from. */
 export async function readPlanRequest(vmFile: string, options: { readonly hostFile?: string }): Promise<PlanRequest> {
   const directories = openDirectories();

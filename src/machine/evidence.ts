@@ -28,7 +28,7 @@ export function keepEvidence(
 export interface EvidenceChange {
   readonly plan: LaunchPlan;
   readonly spec: RecordedSpec;
-  /** Files of the role of a process that was added, by role. */
+  /** Files of the role of a process that was added, by roleKey(). */
   readonly inventories?: Evidence["inventories"];
   /** `dev:ino` of fds that were added, by process and fd number. */
   readonly inodes?: Evidence["inodes"];

@@ -4,6 +4,7 @@ export { type AdoptRequest, adopt } from "./adopt.js";
 export { type CleanupReport, type CleanupStep, collectGarbage, endOrphan, endOrphans, signalProcess } from "./cleanup.js";
 export { confineLauncher } from "./confine_launcher.js";
 export { askSupervisor, type ControlOptions } from "./control_client.js";
+export type { DeathCause } from "./death_cause.js";
 export type { Ending } from "./ending.js";
 export { describeExit } from "./ending.js";
 export type { FeedItem } from "./feed.js";
@@ -12,6 +13,8 @@ export { type InspectedProcess, type Inspection, inspectRun } from "./inspect.js
 export { describeInspection } from "./inspection_text.js";
 export { launch } from "./launch.js";
 export { LAUNCH_STEPS, type LaunchRequest, type LaunchStep } from "./launch_request.js";
+export { type MachineProcess, monitorOf } from "./machine_process.js";
+export { launchPart, type PartialMachine, type PartRequest } from "./partial_machine.js";
 export { type PlanRequest, previewPlan } from "./prepare_plan.js";
 export { QmpClient, type QmpEvent } from "./qmp_client.js";
 export { parseMessage as parseMonitorArguments } from "./qmp_message.js";

@@ -6,6 +6,7 @@ import {
   IMAGE_JUDGE_ROLE,
   type LaunchPlan,
   planAddedDevice,
+  roleKey,
 } from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
 import { type AddedDevice, addDeviceToSpec, checkAgainstHost, type VmSpec } from "../spec/index.js";
@@ -67,7 +68,7 @@ export async function prepareDevice(vm: RunningVm, added: AddedDevice): Promise<
     const judge = roles.get(IMAGE_JUDGE_ROLE);
     const plan = { ...planned.plan, judges: planned.judges };
     if (judge !== undefined) await judgeImages({ request: { ...planning, spec }, plan, role: judge, images });
-    const role = roles.get(device.role);
+    const role = roles.get(roleKey(device));
     if (role === undefined) throw new Error(`role ${device.role} was not resolved`);
     // Last, as at launch: a log that is absent is made, and what was refused before has made none.
     const lines = openLineOf(device.id, { spec, hostConfig, claimIn: directories });

@@ -1,14 +1,21 @@
 import { PolicyError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
-import { IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan, planLaunch, type VmCgroupPlan } from "../plan/index.js";
+import { IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan, planLaunch, roleKey, type VmCgroupPlan } from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
-import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
+import { checkAgainstHost, type HostConfig, isModelled, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
 import type { Directories } from "../state/index.js";
 import { drawIdentities } from "./draw_identities.js";
 import { holdImages } from "./image_labels.js";
 import { judgeImages } from "./judge_images.js";
 import { resolveLauncher } from "./prepare_launcher.js";
-import { type PolicyFolder, type ResolvedRole, readPolicyFolder, resolveImageJudge, resolveRole } from "./resolved_role.js";
+import {
+  type PolicyFolder,
+  type ResolvedRole,
+  readPolicyFolder,
+  resolveImageJudge,
+  resolveProgramRole,
+  resolveRole,
+} from "./resolved_role.js";
 import { closeTenantFiles, makeSerialLogs, openTenantFiles, type TenantFiles } from "./tenant_files.js";
 
 export interface PlanRequest {
@@ -20,13 +27,15 @@ export interface PlanRequest {
   readonly qemu: QemuInstallation;
   /** Plan models that their roles do not list, for a trial that runs no guest. Default: they are refused. */
   readonly anyModel?: boolean;
+  /** For the compliance suite: a static program of the host that stands at QEMU's path in every private root. */
+  readonly standIn?: string;
 }
 
 export interface PreparedPlan {
   readonly plan: LaunchPlan;
   readonly facts: HostFacts;
   readonly files: TenantFiles;
-  /** By role: the array of struct sock_filter. */
+  /** By roleKey(): the array of struct sock_filter. */
   readonly filters: ReadonlyMap<string, Buffer>;
   readonly inventories: ReadonlyMap<string, ProgramInventory>;
   /** Likewise, for the launcher itself. */
@@ -108,11 +117,17 @@ export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
 /** The roles of all devices, the VMM's, and the judge's when an image is qcow2. */
 export async function resolveRoles(request: PlanRequest, folder: PolicyFolder): Promise<Map<string, ResolvedRole>> {
   const roles = new Map<string, ResolvedRole>();
-  const names = [...new Set(request.spec.devices.map((device) => device.role)), VMM_ID];
-  for (const role of names) {
+  for (const named of [...request.spec.devices, { role: VMM_ID, program: undefined }]) {
+    const { role, program } = named;
+    const key = roleKey(named);
+    if (roles.has(key)) continue;
+    const resolve = () =>
+      program === undefined
+        ? resolveRole(request, policyNameOf(role, request.spec), folder)
+        : resolveProgramRole(request, { role, program }, folder);
     roles.set(
-      role,
-      await resolveRole(request, policyNameOf(role, request.spec), folder).catch((error: unknown) => {
+      key,
+      await resolve().catch((error: unknown) => {
         throw placeUnknownRole(error, request.spec, role);
       }),
     );
@@ -142,7 +157,7 @@ function placeUnknownRole(error: unknown, spec: VmSpec, role: string): unknown {
 async function requireModels({ spec, policyFolder }: PlanRequest, roles: ReadonlyMap<string, ResolvedRole>): Promise<void> {
   for (const [index, device] of spec.devices.entries()) {
     const policy = roles.get(device.role)?.inputs.policy;
-    if (policy === undefined || policy.models.includes(device.model)) continue;
+    if (policy === undefined || !isModelled(device) || policy.models.includes(device.model)) continue;
     const { requireRoleOfModel, rolesOfModel } = await import("../policy/index.js");
     const position = spec.source.locate(["devices", index, "model"]);
     requireRoleOfModel(policy, { model: device.model, position, homes: rolesOfModel(policyFolder, device.model) });

@@ -10,7 +10,7 @@ import { type Hang, HangWatch } from "./hang_watch.js";
 import type { Inspection } from "./inspect.js";
 import { type Judgement, judgeDeath } from "./judge_death.js";
 import { type MachineParts, noteState } from "./machine_parts.js";
-import type { MachineProcess } from "./machine_process.js";
+import { type MachineProcess, monitorOf } from "./machine_process.js";
 import { endingInOrder, powerDown, quit, type VmmEnd } from "./vmm_end.js";
 import { actOnExpiry, onExpiry } from "./watchdog.js";
 
@@ -54,7 +54,7 @@ export class RunningMachine {
     });
     this.#settle = settle;
     this.ended = decided.then((ending) => this.#finish(ending)).catch(endingOfFailure);
-    this.#vmm.monitor.onEvent((event) => {
+    monitorOf(this.#vmm).onEvent((event) => {
       // `guest` is false for our own quit and for a signal: qapi/run-state.json.
       if (event.event === "SHUTDOWN") this.#shutDownBy = event.data["guest"] === true ? "guest" : "host";
     });
@@ -77,8 +77,8 @@ export class RunningMachine {
     const { id, onWatchdog: action } = confined.plan;
     this.#watch.add({ id, pid: confined.pid, monitor, channelInode });
     void confined.ended.then((status) => this.#judgements.push(this.#guard(this.#onDeath(process, status))));
-    monitor.onGarbled((failure) => this.#onGarbled(process, failure));
-    if (action !== undefined) onExpiry(monitor, () => void this.#guard(this.#onWatchdog(id, action)));
+    monitor?.onGarbled((failure) => this.#onGarbled(process, failure));
+    if (action !== undefined && monitor !== null) onExpiry(monitor, () => void this.#guard(this.#onWatchdog(id, action)));
   }
 
   /** Work that nobody waits for: when it fails the VM ends, rather than serve on with nobody who decides. */
@@ -209,7 +209,7 @@ export class RunningMachine {
     this.#cause ??= ending;
     this.#watch.stop();
     try {
-      await this.#vmm.monitor.execute("stop");
+      await monitorOf(this.#vmm).execute("stop");
       noteState(this.#parts, "paused");
       const { process, detail } = ending;
       if (process !== null) logEvent(this.#parts.directories, { event: "pause", vm: this.plan.vm, process, detail });
@@ -220,7 +220,7 @@ export class RunningMachine {
 
   async #onWatchdog(id: string, action: WatchdogAction): Promise<void> {
     if (this.#stopping) return;
-    const outcome = await actOnExpiry(this.#vmm.monitor, action);
+    const outcome = await actOnExpiry(monitorOf(this.#vmm), action);
     logEvent(this.#parts.directories, { event: "watchdog", vm: this.plan.vm, process: id, ...outcome });
     if (outcome.action === "pause" && !this.#stopping) noteState(this.#parts, "paused");
     if (outcome.action !== "stop" || this.#stopping) return;

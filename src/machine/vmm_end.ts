@@ -1,7 +1,7 @@
 import type { ExitStatus } from "../kernel/index.js";
 import { type Ending, GUEST_SHUT_DOWN, isInOrder, STOPPED } from "./ending.js";
 import { endsWithin } from "./ends_within.js";
-import type { MachineProcess } from "./machine_process.js";
+import { type MachineProcess, monitorOf } from "./machine_process.js";
 
 /** How long QEMU may take to quit, in ms: it flushes its block devices. */
 const QUIT_GRACE_MS = 2000;
@@ -16,10 +16,12 @@ export function quit(vmm: MachineProcess): Promise<boolean> {
   return endsAfter(vmm, "quit", QUIT_GRACE_MS);
 }
 
-function endsAfter({ monitor, confined }: MachineProcess, command: string, graceMs: number): Promise<boolean> {
+function endsAfter(vmm: MachineProcess, command: string, graceMs: number): Promise<boolean> {
   // A monitor that does not answer is a VMM that will be killed; its refusal has nobody to go to.
-  monitor.execute(command, undefined, graceMs).catch(() => {});
-  return endsWithin(confined.ended, graceMs);
+  monitorOf(vmm)
+    .execute(command, undefined, graceMs)
+    .catch(() => {});
+  return endsWithin(vmm.confined.ended, graceMs);
 }
 
 /** How a VMM ended, and what went on. */

@@ -34,3 +34,4 @@ export type {
   RoleInputs,
 } from "./plan_inputs.js";
 export { planLaunch } from "./plan_launch.js";
+export { roleKey } from "./role_key.js";

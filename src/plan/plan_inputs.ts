@@ -8,7 +8,7 @@ export interface PlanInputs {
   readonly spec: VmSpec;
   readonly hostConfig: HostConfig;
   readonly facts: HostFacts;
-  /** By role; `vmm` included, and `image-judge` when an image is qcow2. */
+  /** By roleKey(); `vmm` included, and `image-judge` when an image is qcow2. */
   readonly roles: ReadonlyMap<string, RoleInputs>;
   /** By process id; drawn and reserved beforehand. */
   readonly identities: ReadonlyMap<string, Identity>;

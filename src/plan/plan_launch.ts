@@ -1,5 +1,5 @@
 import { PlanError } from "../errors/index.js";
-import { type DeviceSpec, type LayerStatuses, requiredLayers, VMM_ID } from "../spec/index.js";
+import { type DeviceSpec, isModelled, type LayerStatuses, type ModelledDevice, requiredLayers, VMM_ID } from "../spec/index.js";
 import { DEVICE_FDS, deviceArguments, requirePciSlots, VMM_FDS, vmmArguments } from "./arguments.js";
 import { orderForFirmware } from "./firmware_order.js";
 import { requireHostCapacity } from "./host_capacity.js";
@@ -10,7 +10,9 @@ import { judgeLayers, requireLayers } from "./layers.js";
 import { planIoLimit, planProcessCgroup, planVmCgroup } from "./limits.js";
 import { planImageJudges } from "./plan_image_judges.js";
 import type { DevicePlanInputs, PlanInputs } from "./plan_inputs.js";
+import { planProgramDevice } from "./plan_program_device.js";
 import { planConfinement, roleOf, STANDARD_FDS } from "./process_confinement.js";
+import { roleKey } from "./role_key.js";
 import { requireTcgDevices } from "./tcg_devices.js";
 import { wireDevice } from "./wire_device.js";
 
@@ -32,7 +34,7 @@ export function planLaunch(inputs: PlanInputs): LaunchPlan {
     ...devices.map((device) => planDevice(inputs, device, layers)),
     planVmm(inputs, { devices, machine, layers }),
   ];
-  const policies = processes.map((process) => roleOf(inputs, process.role).policy);
+  const policies = processes.map((process) => roleOf(inputs, roleKey(process)).policy);
   const cgroup = planVmCgroup(inputs, policies);
   const labelled = processes.some(({ selinux }) => selinux !== null);
   return {
@@ -74,6 +76,10 @@ function chooseAccel(inputs: PlanInputs): { accel: "kvm" | "tcg"; accelWhy: stri
 
 /** The process of one device. */
 export function planDevice(inputs: DevicePlanInputs, device: DeviceSpec, layers: LayerStatuses): ProcessPlan {
+  return isModelled(device) ? planModelledDevice(inputs, device, layers) : planProgramDevice(inputs, device, layers);
+}
+
+function planModelledDevice(inputs: DevicePlanInputs, device: ModelledDevice, layers: LayerStatuses): ProcessPlan {
   const role = roleOf(inputs, device.role);
   const backends = planBackends(inputs, device);
   const image = inputs.images.get(imageKey(device.id, 0));

@@ -15,11 +15,15 @@ const UMASK = 0o077;
 /** The same for all, so that no name of the host or of the VM shows. */
 const HOST_NAME = "bulkhead";
 
-/** What every process has; fd 3 is how the launcher talks to it. */
-export const STANDARD_FDS: readonly FdPlan[] = [
+/** What every process has but judges. */
+export const LOGGING_FDS: readonly FdPlan[] = [
   { fd: 0, kind: "null", purpose: "standard input", access: "r", source: { from: "null" } },
   { fd: 1, kind: "pipe", purpose: "log", access: "w", source: { from: "log" } },
   { fd: 2, kind: "pipe", purpose: "log", access: "w", source: { from: "log" } },
+];
+/** What every QEMU has; fd 3 is how the launcher talks to it. */
+export const STANDARD_FDS: readonly FdPlan[] = [
+  ...LOGGING_FDS,
   { fd: MONITOR_FD, kind: "unix-stream", purpose: "monitor", access: "rw", source: { from: "monitor" } },
 ];
 

@@ -1,5 +1,5 @@
 import type { ProgramInventory } from "../host/index.js";
-import type { LaunchPlan } from "../plan/index.js";
+import { type LaunchPlan, roleKey } from "../plan/index.js";
 import type { VmSpec } from "../spec/index.js";
 import { isAlive, type KnownRun, type RecordedProcess, readJson } from "../state/index.js";
 import type { StartedProcess } from "./verify_machine.js";
@@ -11,7 +11,7 @@ export interface Evidence {
   readonly spec: RecordedSpec;
   /** `dev:ino` of each manifest fd, by process and fd number. */
   readonly inodes: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** By role. */
+  /** By roleKey(). */
   readonly inventories: Readonly<Record<string, ProgramInventory>>;
 }
 
@@ -38,7 +38,7 @@ export function readEvidence(run: KnownRun): RunEvidence | null {
   const alive = run.record.processes.filter((recorded) => !missing.includes(recorded));
   const started = alive.flatMap((recorded): StartedProcess[] => {
     const plan = evidence.plan.processes.find((process) => process.id === recorded.id);
-    const inventory = evidence.inventories[recorded.role];
+    const inventory = plan === undefined ? undefined : evidence.inventories[roleKey(plan)];
     if (plan === undefined || inventory === undefined) return [];
     const inodes = evidence.inodes[recorded.id] ?? {};
     const held = plan.fds.map((fd) => ({ plan: fd, fd: null, inode: inodes[String(fd.fd)] ?? "" }));

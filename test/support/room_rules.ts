@@ -43,7 +43,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, Use>>>> = {
   plan: { ...values("spec", "host"), policy: "types", seccomp: "types", selinux: "types" },
   observe: { ...values("kernel"), spec: "types" },
   state: values("kernel"),
-  verify: { ...values("spec", "host", "observe", "kernel", "state"), plan: "types" },
+  verify: values("spec", "host", "plan", "observe", "kernel", "state"),
   sandbox: { ...values("spec", "host", "observe", "verify", "kernel", "seccomp", "selinux"), plan: "types" },
   protocol: values("kernel"),
   machine: values(...BELOW_COMPLIANCE.filter((room) => !["machine", "audit", "report"].includes(room))),

@@ -1,5 +1,6 @@
 import { wordCall } from "../../seccomp/index.js";
 import type { Check } from "../check.js";
+import { locateFilter } from "../facts/filter_facts.js";
 
 export const seccompX32Open: Check<"filter"> = {
   id: "seccomp-x32-open",
@@ -11,11 +12,11 @@ export const seccompX32Open: Check<"filter"> = {
   remedy: "Refuse numbers from 0x40000000 on before any other rule, or build the filter as a list of what is allowed.",
   source: "__X32_SYSCALL_BIT, arch/x86/include/uapi/asm/unistd.h; seccomp(2), NOTES",
   needs: ["filter"],
-  judge: ({ subject, analysis, openEntries, location }) => {
-    const place = location === null ? {} : { location };
+  judge: (facts) => {
+    const { subject, analysis, openEntries } = facts;
     const declared = openEntries.filter(({ entry }) => entry === "x32");
-    if (declared.length > 0) return declared.map(({ evidence }) => ({ subject, evidence, ...place }));
+    if (declared.length > 0) return declared.map(({ evidence }) => ({ subject, evidence, ...locateFilter(facts) }));
     const call = analysis.findPassing({ entry: "x32" });
-    return call === null ? [] : [{ subject, evidence: `it lets through ${wordCall(call)}`, ...place }];
+    return call === null ? [] : [{ subject, evidence: `it lets through ${wordCall(call)}`, ...locateFilter(facts) }];
   },
 };

@@ -44,11 +44,13 @@ export class FilterAnalysis {
 
   /** A call of the set that the filter lets through; null when there is none. */
   findPassing(set: CallSet): Call | null {
+    if (isOneSyscall(set)) return this.#callOf(set.syscall, this.#passingOf(set.syscall));
     return this.#callIn(this.#space.diagrams.and(conditionOf(this.#space, set), this.#passing));
   }
 
   /** A call of the set that the filter does not let through; null when all pass. */
   findRefused(set: CallSet): Call | null {
+    if (isOneSyscall(set)) return this.#callOf(set.syscall, this.#space.diagrams.not(this.#passingOf(set.syscall)));
     return this.#callIn(this.#space.diagrams.without(conditionOf(this.#space, set), this.#passing));
   }
 
@@ -164,6 +166,11 @@ export class FilterAnalysis {
     visit(node);
     return levels;
   }
+}
+
+/** All calls of one name: what decides them is at hand already. */
+function isOneSyscall(set: CallSet): set is CallSet & { readonly syscall: string } {
+  return set.syscall !== undefined && set.checks === undefined && (set.entry ?? "native") === "native";
 }
 
 function passingCalls(diagrams: Diagrams, { action }: Answer): Node {
