@@ -11,6 +11,7 @@ export type { FeedItem } from "./feed.js";
 export { type FileRequest, type OpenedFile, openTenantFile } from "./image.js";
 export { type InspectedProcess, type Inspection, inspectRun } from "./inspect.js";
 export { describeInspection } from "./inspection_text.js";
+export { installedVersion } from "./inventory_cache.js";
 export { launch } from "./launch.js";
 export { LAUNCH_STEPS, type LaunchRequest, type LaunchStep } from "./launch_request.js";
 export { type MachineProcess, monitorOf } from "./machine_process.js";

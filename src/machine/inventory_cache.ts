@@ -37,6 +37,11 @@ async function keptOr(path: string, take: () => Promise<ProgramInventory>): Prom
   return inventory;
 }
 
+/** First line of an installed program's `--version`, as its inventory has it. */
+export async function installedVersion(cacheDirectory: string, program: Omit<InventoryRequest, "files">): Promise<string> {
+  return (await knownInventory(cacheDirectory, { ...program, files: [] })).version;
+}
+
 /** The inventory of a program of ours, written down beside the others, so that a round of cleaning up knows whose its root is. */
 export function recordedStaticInventory(cacheDirectory: string, program: StaticProgram): ProgramInventory {
   return record(inventoryPath(cacheDirectory, program), takeStaticInventory(program));

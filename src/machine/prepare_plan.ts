@@ -1,12 +1,20 @@
 import { PolicyError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
-import { IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan, planLaunch, roleKey, type VmCgroupPlan } from "../plan/index.js";
+import {
+  IMAGE_JUDGE_ROLE,
+  imageLayers,
+  type LaunchPlan,
+  planLaunch,
+  roleKey,
+  type VmCgroupPlan,
+  withJudgedFileSize,
+} from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
 import { checkAgainstHost, type HostConfig, isModelled, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
 import type { Directories } from "../state/index.js";
 import { drawIdentities } from "./draw_identities.js";
 import { holdImages } from "./image_labels.js";
-import { judgeImages } from "./judge_images.js";
+import { type JudgeInputs, judgeImages } from "./judge_images.js";
 import { resolveLauncher } from "./prepare_launcher.js";
 import {
   type PolicyFolder,
@@ -73,7 +81,7 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
     const processes = [...spec.devices, { id: VMM_ID, role: VMM_ID }];
     const owner = { vm: spec.name, hostConfig, facts, directories, reserves: options.onReserved !== null };
     const identities = drawIdentities(owner, processes, options.onReserved ?? (() => {}));
-    const plan = planLaunch({
+    const planned = planLaunch({
       spec,
       hostConfig,
       facts,
@@ -84,15 +92,11 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
       launcher: launcher.inputs,
       rootsDirectory: rootsDirectory(directories.cache),
     });
-    const judge = roles.get(IMAGE_JUDGE_ROLE);
     // Before the judges, whose domain reads an image by its label; a plan to look at changes no label, and has nothing judged then.
-    const isLabelled = plan.processes.some(({ selinux }) => selinux !== null);
-    if (options.claimsFiles) holdImages(directories, plan, files.images);
-    if (judge !== undefined && (options.claimsFiles || !isLabelled)) {
-      if (plan.cgroup !== null) options.claimGroup?.(plan.cgroup);
-      const judges = options.claimGroup === null ? plan.judges.map((one) => ({ ...one, cgroup: null })) : plan.judges;
-      await judgeImages({ request, plan: { ...plan, judges }, role: judge, images: files.images });
-    }
+    const isLabelled = planned.processes.some(({ selinux }) => selinux !== null);
+    if (options.claimsFiles) holdImages(directories, planned, files.images);
+    const role = options.claimsFiles || !isLabelled ? roles.get(IMAGE_JUDGE_ROLE) : undefined;
+    const plan = role === undefined ? planned : await judgePlan({ request, plan: planned, role, images: files.images }, options);
     return {
       plan,
       facts,
@@ -105,6 +109,20 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
     closeTenantFiles(files);
     throw error;
   }
+}
+
+/** Has the images of a plan judged; returns it with the limits that follow from what they hold. */
+async function judgePlan(inputs: JudgeInputs, { claimGroup }: PrepareOptions): Promise<LaunchPlan> {
+  const { plan, request } = inputs;
+  if (plan.cgroup !== null) claimGroup?.(plan.cgroup);
+  const judges = claimGroup === null ? plan.judges.map((one) => ({ ...one, cgroup: null })) : plan.judges;
+  const virtualBytes = await judgeImages({ ...inputs, plan: { ...plan, judges } });
+  const images = new Map([...inputs.images].map(([key, file]) => [key, file.facts]));
+  const processes = plan.processes.map((process) => {
+    const device = request.spec.devices.find(({ id }) => id === process.id);
+    return device === undefined ? process : withJudgedFileSize(process, device, { images, virtualBytes });
+  });
+  return { ...plan, processes };
 }
 
 /** A plan to look at: its uids are drawn as a launch's would be, and stay free; its files are closed. */

@@ -1,4 +1,5 @@
 export { INITRD_PATH, KERNEL_PATH } from "./arguments.js";
+export { withJudgedFileSize } from "./file_size_limit.js";
 export { dataKey, imageFiles, imageKey, imageLayers } from "./image_nodes.js";
 export type {
   FdKind,

@@ -55,6 +55,8 @@ export interface Identity {
 
 export interface ImageFacts {
   readonly kind: "file" | "block";
+  /** Of a regular file when it was opened; 0 for a block device. */
+  readonly sizeBytes: number;
   /** Absolute path for reports; nothing is opened by it. */
   readonly path: string;
   /** `MAJOR:MINOR` of the block device that I/O limits apply to; null where the file system names none. */

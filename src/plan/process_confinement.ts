@@ -49,6 +49,8 @@ export function planConfinement(
     accel: "kvm" | "tcg";
     boot: { kernel: string; initrd: string | null } | null;
     image: ImageUse;
+    /** To where it may write in a regular file. */
+    fileBytesMax: number;
   },
 ) {
   const { role } = process;
@@ -82,7 +84,7 @@ export function planConfinement(
       generatorWhy: filter.generatorWhy,
     },
     landlock: planLandlock(inputs.facts.landlockAbi, granted, process.boot !== null),
-    limits: planLimits(policy),
+    limits: planLimits(policy, process.fileBytesMax),
     selinux: labels === null ? null : planSelinux(labels, process.image),
   };
 }

@@ -105,7 +105,7 @@ confined(
       assert.not.match(readFileSync(`/proc/${pid}/maps`, "utf8"), / rwxp /);
     }
     assert.equal(memoryModes(await pidOf("vmm")), existsSync("/proc/sys/vm/memfd_noexec") ? ["666"] : ["777"]);
-  const inspected = JSON.parse((await runBulkhead(["inspect", name, "--json"], fixture)).stdout);
+    const inspected = JSON.parse((await runBulkhead(["inspect", name, "--json"], fixture)).stdout);
     assert.equal(inspected.differences, []);
     const asked = await runBulkhead(["qmp", name, "ref0", "query-status"], fixture);
     assert.is(asked.exitCode, 2);

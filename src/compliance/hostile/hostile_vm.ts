@@ -11,12 +11,12 @@ import {
 } from "../../machine/index.js";
 import { DeviceProxy } from "../../protocol/index.js";
 import type { RefusedCall } from "../../sandbox/index.js";
-import { type Layer, parseVmText, VMM_ID } from "../../spec/index.js";
+import { type Layer, VMM_ID, type VmSpec } from "../../spec/index.js";
 import { DeviceTraffic } from "./device_traffic.js";
+import { type HostileSpec, makeHostileSpec, NEIGHBOUR_ID, type SpecShape } from "./hostile_spec.js";
 import { expectedDifferences, withoutLayers } from "./layers_off.js";
 import { BarPuppet, MonitorPuppet } from "./puppet.js";
 import type { Subject } from "./subject.js";
-import { NEIGHBOUR_ID, type WrittenVm, writeVm } from "./vm_text.js";
 import { VmmTraffic } from "./vmm_traffic.js";
 
 /** Longest wait for a hostile process to answer, in ms: an act is a few system calls. */
@@ -25,21 +25,20 @@ const ANSWER_DEADLINE_MS = 5000;
 const DEATH_DEADLINE_MS = 2000;
 
 /** What every VM of a run is launched from. */
-export type HostileRequest = Omit<PlanRequest, "spec" | "standIn">;
+export interface HostileRequest extends Omit<PlanRequest, "spec" | "standIn"> {
+  /** The machine whose devices and VMM are attacked from. */
+  readonly template: VmSpec;
+}
 
 /** Which VM is wanted. */
-export interface HostileVmShape {
-  readonly name: string;
-  readonly role: string;
-  /** How many processes of that role. */
-  readonly count: number;
+export interface HostileVmShape extends SpecShape {
   /** Layers that its processes start without; in a test-only launch alone. */
   readonly off: readonly Layer[];
 }
 
 interface HostileVmParts {
   readonly machine: PartialMachine;
-  readonly written: WrittenVm;
+  readonly written: HostileSpec;
   readonly subjects: readonly Subject[];
   readonly proxies: readonly DeviceProxy[];
   readonly traffic: readonly { close(): void }[];
@@ -63,9 +62,9 @@ export class HostileVm {
 
   /** Throws what launchPart() throws; then nothing is left. */
   static async launch(request: HostileRequest, shape: HostileVmShape): Promise<HostileVm> {
-    const written = await writeVm(shape.name, shape.role, shape.count);
+    const written = await makeHostileSpec({ ...request, runDirectory: request.directories.run }, shape);
     try {
-      const machine = await launchPart(launchRequest(request, written, shape), {
+      const machine = await launchPart(launchRequest(request, written, shape.off), {
         starts: ({ id }) => (id === VMM_ID) === (shape.role === VMM_ID),
         ...(shape.off.length === 0 ? {} : { accepts: ({ layer }) => expectedDifferences(shape.off).includes(layer) }),
       });
@@ -88,12 +87,12 @@ export class HostileVm {
   }
 }
 
-function launchRequest(request: HostileRequest, written: WrittenVm, { off }: HostileVmShape): LaunchRequest {
+function launchRequest({ template: _, ...request }: HostileRequest, { spec }: HostileSpec, off: readonly Layer[]): LaunchRequest {
   return {
     ...request,
     // Whatever roots the administrator gave images: these are the suite's own, in a folder of its own.
     hostConfig: { ...request.hostConfig, imageRoots: null },
-    spec: parseVmText(written.text, { file: "compliance VM", directory: written.directory }),
+    spec,
     standIn: HOSTILE_DEVICE_PROGRAM,
     stdio: null,
     onLogLine: () => {},
@@ -102,7 +101,7 @@ function launchRequest(request: HostileRequest, written: WrittenVm, { off }: Hos
 }
 
 /** The suite is the VMM. */
-async function playVmm(machine: PartialMachine, written: WrittenVm): Promise<HostileVmParts> {
+async function playVmm(machine: PartialMachine, written: HostileSpec): Promise<HostileVmParts> {
   const proxies = new Map<string, DeviceProxy>();
   const traffic = new Map<string, DeviceTraffic>();
   for (const [name, fd] of machine.channels) {
@@ -136,7 +135,7 @@ function oneAtATime(work: (id: string) => Promise<string | null>): (id: string) 
 }
 
 /** The suite is the devices. */
-async function playDevices(machine: PartialMachine, written: WrittenVm): Promise<HostileVmParts> {
+async function playDevices(machine: PartialMachine, written: HostileSpec): Promise<HostileVmParts> {
   const puppet = new MonitorPuppet(monitorOf(processOf(machine, VMM_ID)), ANSWER_DEADLINE_MS);
   const traffic = VmmTraffic.begin(machine, puppet);
   const work = () => traffic.check();

@@ -19,12 +19,24 @@ export interface ReportedControl {
   readonly evidence: readonly string[];
 }
 
-/** Which layers would each have refused an act alone: the act was tried with one of them switched off at a time. */
+/** Which layers would each have refused an act alone: two launches that differ in one layer. */
 export interface LayerDepth {
+  /** Id of the control. */
   readonly act: string;
   readonly role: string;
-  /** Layers without which the act was tried, and what it came to then. */
+  /** What the act came to without any layer that can be taken away. */
+  readonly bare: string;
+  /** Whether each layer refuses the act with none of the others that can be taken away. */
+  readonly alone: readonly { readonly layer: string; readonly refuses: boolean }[];
+  /** Who refused the act in the whole sandbox without this layer; null: nobody did. */
   readonly without: readonly { readonly layer: string; readonly refusedBy: string | null }[];
+}
+
+/** How the plan of a hostile process differs from QEMU's in its place. */
+export interface PlanDifference {
+  readonly role: string;
+  /** `PATH: QEMU's -> the hostile one's`. */
+  readonly differences: readonly string[];
 }
 
 /** Outcome of `npm run mutation` for the very policies of this run; its key is their hash. */
@@ -62,6 +74,7 @@ export interface ComplianceReport {
   readonly time: string;
   readonly host: ReportedHost;
   readonly controls: readonly ReportedControl[];
+  readonly plans: readonly PlanDifference[];
   readonly depth: readonly LayerDepth[];
   /** Null: the policies of this run are not those that the figure was measured with. */
   readonly mutation: MutationFigure | null;

@@ -82,10 +82,13 @@ function controlTable(controls: readonly ReportedControl[], texts: ReadonlyMap<s
 }
 
 function depthSection(depth: readonly LayerDepth[]): string {
-  const rows = depth.flatMap(({ act, role, without }) =>
-    without.map(({ layer, refusedBy }) => textRow([act, role, layer, refusedBy ?? "nothing: the act succeeded"])),
+  const rows = depth.flatMap(({ act, role, without, alone }) =>
+    without.map(({ layer, refusedBy }) => {
+      const refuses = alone.find((one) => one.layer === layer)?.refuses === true;
+      return textRow([act, role, layer, refuses ? "yes" : "no", refusedBy ?? "nothing: the act succeeded"]);
+    }),
   );
-  return `<h2>Defence in depth</h2>\n${table(["Act", "Role", "Without this layer", "It is refused by"], rows)}`;
+  return `<h2>Defence in depth</h2>\n${table(["Act", "Role", "Layer", "Refuses it alone", "Without it, refused by"], rows)}`;
 }
 
 function uncoveredSection({ mutation }: ComplianceReport): string {

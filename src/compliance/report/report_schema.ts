@@ -24,6 +24,7 @@ export function reportSchema(): ZodMiniType {
     layer: z.nullable(text).check(z.describe("layer credited with the refusal; null: none")),
     evidence: said("what was seen, a sentence each"),
   });
+  const alone = z.strictObject({ layer: text, refuses: z.boolean() });
   const without = z.strictObject({ layer: text, refusedBy: z.nullable(text) });
   return z.strictObject({
     schemaVersion: z.literal(1),
@@ -39,7 +40,8 @@ export function reportSchema(): ZodMiniType {
       layers: z.record(text, text),
     }),
     controls: z.array(control),
-    depth: z.array(z.strictObject({ act: text, role: text, without: z.array(without) })),
+    plans: z.array(z.strictObject({ role: text, differences: said("PATH: QEMU's -> the hostile process's") })),
+    depth: z.array(z.strictObject({ act: text, role: text, bare: text, alone: z.array(alone), without: z.array(without) })),
     mutation: z.nullable(
       z.strictObject({
         key: text,

@@ -26,7 +26,14 @@ export function sampleReport(change: Partial<ComplianceReport> = {}): Compliance
       { ...control, id: "SYS-02", title: "no hang", role: "disk", verdict: "broken", evidence: ["no answer in 2 s"] },
       { ...control, id: "SEL-01", title: "no trace", role: "disk", verdict: "unmet", evidence: ["no SELinux"] },
     ],
-    depth: [{ act: "socket", role: "disk", without: [{ layer: "seccomp", refusedBy: "namespaces" }] }],
+    plans: [{ role: "disk", differences: ["root./usr/bin/qemu.source: /usr/bin/qemu -> /opt/hostile"] }],
+    depth: [
+      {
+        ...{ act: "SYS-01", role: "disk", bare: "socket succeeded" },
+        alone: [{ layer: "seccomp", refuses: true }],
+        without: [{ layer: "seccomp", refusedBy: "namespaces" }],
+      },
+    ],
     mutation: { key: "ef".repeat(32), mutants: 100, equivalent: 10, noticed: 88, uncovered: ["m-1", "m-2"] },
     ...change,
   };

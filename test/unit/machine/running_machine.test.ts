@@ -1,17 +1,16 @@
 import { readFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import type { ExitStatus } from "../../../src/kernel/index.js";
-import { KernelLog } from "../../../src/machine/kernel_log.js";
-import { RunningMachine } from "../../../src/machine/running_machine.js";
+import type { MachineProcess } from "../../../src/machine/machine_process.js";
+import type { RunningMachine } from "../../../src/machine/running_machine.js";
 import { findRun, OwnedRun } from "../../../src/state/index.js";
 import { suite } from "../../support/harness.js";
 import { makeDirectories } from "../state/temporary_directories.js";
-import { KILLED, PlayedProcess } from "./played_process.js";
+import { CLEAN, KILLED, PlayedProcess, playMachine } from "./played_machine.js";
 
 const test = suite("how a running machine's end is judged", { timeoutMs: 10_000 });
 
 const SIGSYS: ExitStatus = { exitCode: null, signal: 31 };
-const CLEAN: ExitStatus = { exitCode: 0, signal: null };
 
 let directories: ReturnType<typeof makeDirectories>;
 let vmm: PlayedProcess;
@@ -26,24 +25,8 @@ test.beforeEach(() => {
 });
 test.afterEach(() => directories.remove());
 
-function machine(onDeviceExit: "stop" | "pause" = "stop", change: object = {}): RunningMachine {
-  const processes = new Map([
-    ["disk0", disk0.machineProcess],
-    ["vmm", vmm.machineProcess],
-  ]);
-  const plan = { vm: "web1", onDeviceExit, shutdownGraceMs: 20, hangDeadlineMs: 10_000 };
-  const parts = {
-    plan,
-    verified: {},
-    run,
-    directories,
-    processes,
-    kernelLog: new KernelLog(),
-    keeper: { close: () => {} },
-    ...change,
-  };
-  return new RunningMachine(parts as unknown as ConstructorParameters<typeof RunningMachine>[0]);
-}
+const machine = (onDeviceExit: "stop" | "pause" = "stop", change: object = {}): RunningMachine =>
+  playMachine({ vmm, disk0, run, directories }, onDeviceExit, change);
 
 const events = () => readFileSync(`${directories.log}/events.jsonl`, "utf8");
 
@@ -91,12 +74,13 @@ test("a VMM that dies of its own is logged", async () => {
 });
 
 test("a death that cannot be judged ends the VM as a bug of ours, and nothing of it is left", async () => {
-  const lastWords = (): string => {
-    throw new Error("no words");
+  const log = {
+    lastWords: () => {
+      throw new Error("no words");
+    },
   };
-  const log = { lastWords };
   const processes = new Map([
-    ["disk0", { ...disk0.machineProcess, log }],
+    ["disk0", { ...disk0.machineProcess, log } as unknown as MachineProcess],
     ["vmm", vmm.machineProcess],
   ]);
   const started = machine("stop", { processes });
@@ -150,64 +134,6 @@ test("a guest's shutdown ends in order and logs no death", async () => {
   disk0.end(CLEAN);
   assert.is((await started.ended).reason, "guest-shutdown");
   assert.not.match(events(), /"event":"(death|intrusion)"/);
-});
-
-for (const [what, status] of [
-  ["a signal", { exitCode: null, signal: 11 }],
-  ["an exit code of its own", { exitCode: 1, signal: null }],
-] as const) {
-  test(`a device that ends by ${what} instead of following the guest's shutdown died, before the VMM ends or after it`, async () => {
-    for (const order of [
-      [() => vmm.end(CLEAN), () => disk0.end(status)],
-      [() => disk0.end(status), () => vmm.end(CLEAN)],
-    ]) {
-      vmm = new PlayedProcess("vmm");
-      disk0 = new PlayedProcess("disk0");
-      const started = machine();
-      for (const listener of vmm.listeners) listener({ event: "SHUTDOWN", data: { guest: true } });
-      for (const end of order) {
-        end();
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-      const ending = await started.ended;
-      assert.equal([ending.reason, ending.process, ending.exitCode], ["device-died", "disk0", 4]);
-      run = OwnedRun.claim(directories, { vm: "web1", shutdownGraceMs: 20 });
-    }
-    assert.is(events().match(/"event":"death"/g)?.length, 2);
-  });
-}
-
-test("a device that dies while the VM is stopped: the stop goes on, and the death is what ended it", async () => {
-  const started = machine("pause");
-  const stopped = started.stop();
-  disk0.end(KILLED);
-  while (!vmm.commands.includes("quit")) await new Promise((resolve) => setTimeout(resolve, 5));
-  vmm.end(CLEAN);
-  await stopped;
-  const ending = await started.ended;
-  assert.equal([ending.reason, ending.process, ending.exitCode], ["device-died", "disk0", 4]);
-  assert.not.ok(vmm.commands.includes("stop"));
-});
-
-test("a VMM that dies while the VM is stopped was not stopped; one that has to be killed was", async () => {
-  const started = machine();
-  void started.stop();
-  vmm.end({ exitCode: null, signal: 11 });
-  assert.is((await started.ended).reason, "vmm-died");
-  vmm = new PlayedProcess("vmm");
-  disk0 = new PlayedProcess("disk0");
-  run = OwnedRun.claim(directories, { vm: "web1", shutdownGraceMs: 20 });
-  const stubborn = machine();
-  void stubborn.stop();
-  await stubborn.stop();
-  assert.equal([(await stubborn.ended).reason, (await stubborn.ended).exitCode], ["stopped", 0]);
-});
-
-test("a device that dies although a VMM tells of a shutdown and goes on: the VM ends by it", async () => {
-  const started = machine();
-  for (const listener of vmm.listeners) listener({ event: "SHUTDOWN", data: { guest: true } });
-  disk0.end(KILLED);
-  assert.is((await started.ended).reason, "device-died");
 });
 
 test("a guest's shutdown of a VM that another launcher started: how its VMM ended is not known, and nothing speaks against it", async () => {
