@@ -6,7 +6,18 @@ import { listFiles, REPOSITORY } from "./repository.mjs";
 import { buildOnChange } from "./setup/stamp.mjs";
 
 const fix = process.argv.includes("--fix");
-const FOLDERS = ["addon", "bench", "core", "filter_probe", "flood", "hostile_device", "judge", "keeper", "reference_device", "rig"];
+const FOLDERS = [
+  "addon",
+  "bench",
+  "core",
+  "filter_probe",
+  "flood",
+  "hostile_device",
+  "judge",
+  "keeper",
+  "reference_device",
+  "rig",
+];
 const native = FOLDERS.flatMap((folder) => listFiles(`native/${folder}`, [".cc", ".h"]));
 const nodeHeaders = join(dirname(dirname(process.execPath)), "include/node");
 
