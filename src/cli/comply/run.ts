@@ -11,12 +11,13 @@ import {
   runControls,
   vmNames,
 } from "../../compliance/index.js";
-import { EXIT, type ExitCode, MachineError } from "../../errors/index.js";
+import { EXIT, type ExitCode, MachineError, SpecError } from "../../errors/index.js";
 import { probeHost } from "../../host/index.js";
 import { judgeLayers } from "../../plan/index.js";
 import { type Layer, readVmFile } from "../../spec/index.js";
 import { escapeLine } from "../../text/index.js";
 import { readPlanningContext } from "../installation.js";
+import { conform } from "../protocol/conform.js";
 import { ENDING_SIGNALS } from "../signals.js";
 import { complyInLab } from "./lab_profile.js";
 import { CONTROLS_OPTION, readControls, unknownName } from "./read_controls.js";
@@ -34,10 +35,20 @@ export interface ComplyOptions extends ReportOptions {
   readonly policies?: string;
   readonly hostFile?: string;
   readonly without: readonly Layer[];
+  readonly conformance?: "device" | "vmm" | "qtest-vmm";
 }
 
 export function addComplianceRun(comply: Command): void {
   comply
+    .argument("[command...]", "with --conformance: the program to test, after --")
+    .addOption(
+      new Option(
+        "--conformance [subject]",
+        "play the protocol's conformance suite to a program instead: what it is (default: device)",
+      )
+        .choices(["device", "vmm", "qtest-vmm"])
+        .preset("device"),
+    )
     .option("--role <role>", "attack from processes of this role only")
     .option("--control <id>", "this control only")
     .option(...CONTROLS_OPTION)
@@ -66,14 +77,17 @@ export function addComplianceRun(comply: Command): void {
       "\nEach control is tried by a hostile process that stands in QEMU's place, in each role, under the whole confinement of a launch.\n" +
         "Exit codes: 0 every control passed or, in the profile host, is unmet; 1 one failed or is broken; 2 bad input; 3 this host cannot.\n" +
         "\nExamples:\n  bulkhead comply\n  bulkhead comply --role disk --control PRO-01\n  bulkhead comply --control PRO-01 --without seccomp" +
-        "\n  bulkhead comply --format json --output report.json --sign key.pem\n  bulkhead comply list\n  bulkhead comply explain PRO-01",
+        "\n  bulkhead comply --format json --output report.json --sign key.pem\n  bulkhead comply --conformance -- ./my-device\n  bulkhead comply list\n  bulkhead comply explain PRO-01",
     )
-    .action(async (options: ComplyOptions) => {
-      process.exitCode = await runSuite(options);
+    .action(async (command: readonly string[], options: ComplyOptions) => {
+      process.exitCode = await runSuite(command, options);
     });
 }
 
-async function runSuite(options: ComplyOptions): Promise<ExitCode> {
+async function runSuite([program, ...args]: readonly string[], options: ComplyOptions): Promise<ExitCode> {
+  const { conformance } = options;
+  if ((program === undefined) !== (conformance === undefined)) throw strayCommand(program);
+  if (program !== undefined && conformance !== undefined) return conform([program, ...args], { as: conformance });
   const stop = new AbortController();
   for (const signal of ENDING_SIGNALS) process.once(signal, () => stop.abort(interrupted(signal)));
   const isElsewhere = options.profile === "lab" && process.env[LAB_MARK] === undefined;
@@ -114,6 +128,17 @@ async function complyHere(options: ComplyOptions, signal: AbortSignal): Promise<
 function wordControl(control: ReportedControl): string {
   const { id, role, verdict, layer, title, evidence } = control;
   return `${verdict.padEnd(6)} ${id} ${role}${layer === null ? "" : ` by ${layer}`}: ${title}: ${evidence[0] ?? ""}`;
+}
+
+/** One without the other: a program, or what says that there is one. */
+function strayCommand(program: string | undefined): SpecError {
+  return new SpecError({
+    code: "command-stray",
+    tried: "Cannot run the compliance suite",
+    subject: program ?? "--conformance",
+    answer: program === undefined ? "--conformance has no program" : `there is no command "${escapeLine(program)}"`,
+    remedy: "Run: bulkhead comply --conformance -- PROGRAM [ARGUMENT]..., or bulkhead comply --help.",
+  });
 }
 
 function interrupted(signal: string): MachineError {
