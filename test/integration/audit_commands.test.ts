@@ -158,6 +158,7 @@ test("a VM file without its image: its roles are judged, and that it cannot be p
 test("the module in CIL: what it does not do is said, and nothing else", () => {
   const report = audit(join(repositoryRoot, "selinux/bulkhead.cil"));
   assert.equal(idsOf(report), ["selinux-mcs-unconstrained", "selinux-unconstrained-reach"]);
+  assert.match(report.unknown[0]?.why ?? "", /compile it with secilc/);
   assert.equal([...new Set(report.findings.map(({ severity }) => severity))], ["low"]);
 });
 

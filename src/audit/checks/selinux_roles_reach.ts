@@ -17,11 +17,14 @@ export const selinuxRolesReach: Check<"selinux"> = {
     "`bulkhead selinux matrix VM.yaml` shows who reaches what; remove the rule that allows it, or the second domain's categories from the first.",
   source: "docs/selinux.md, The lattice",
   needs: ["selinux-policy"],
-  judge: ({ subject, cells }) =>
-    (cells ?? []).filter(isWrong).map(({ source, target, sameVm, act }) => ({
+  judge: ({ subject, cells }) => {
+    if (cells === null)
+      return [{ subject, unknown: "CIL cannot be asked about categories: compile it with secilc, and audit that" }];
+    return cells.filter(isWrong).map(({ source, target, sameVm, act }) => ({
       subject: `${subject}: ${source}, ${act}, ${sameVm ? target : `${target} of another VM`}`,
       evidence: `${source} may ${act.replace("its", `${target}'s`)}${sameVm ? "" : ", of another VM"}: neither type nor category refuses it`,
-    })),
+    }));
+  },
 };
 
 function isWrong({ allowed, act, sameVm }: MatrixCell): boolean {

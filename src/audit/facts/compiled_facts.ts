@@ -97,7 +97,7 @@ function reach(policy: CompiledPolicy, source: string, target: string): SelinuxR
 }
 
 /** Only of a policy that has all our domains; others have no such roles. */
-function matrixOf(policy: CompiledPolicy, domains: readonly string[]): readonly MatrixCell[] | null {
+function matrixOf(policy: CompiledPolicy, domains: readonly string[]): readonly MatrixCell[] {
   const types = domains.map(typeOf);
-  return MATRIX.every(({ role }) => types.includes(`bulkhead_${role}_t`)) ? computeMatrix(policy, MATRIX) : null;
+  return MATRIX.every(({ role }) => types.includes(`bulkhead_${role}_t`)) ? computeMatrix(policy, MATRIX) : [];
 }

@@ -10,7 +10,7 @@ export interface SelinuxFacts {
   readonly transitions: readonly SelinuxTransition[];
   /** What such a domain may do to another through classes that categories do not constrain. */
   readonly reaches: readonly SelinuxReach[];
-  /** What the processes of two VMs may do to each other; null for CIL, of which it cannot be asked. */
+  /** What the processes of two VMs may do to each other; empty where the policy has not all our domains, null for CIL, which cannot be asked. */
   readonly cells: readonly MatrixCell[] | null;
 }
 
