@@ -7,6 +7,7 @@ import { measureDepth } from "./depth.js";
 import { searchLayers, type TryWithout } from "./layer_search.js";
 import { attemptAct, type Outcome, tryControl } from "./outcome.js";
 import { comparePlans } from "./plan_difference.js";
+import { judgeReviewed } from "./reviewed_controls.js";
 import { broken, judge, presentLayers, unmet } from "./verdict.js";
 
 export interface RunRequest extends VmSource {
@@ -18,6 +19,8 @@ export interface RunRequest extends VmSource {
   readonly without: readonly Layer[];
   /** Whether the table of layers that would each have refused alone is measured. */
   readonly measuresDepth: boolean;
+  /** Policy folder with what the roles were reviewed to be allowed; null: they are not held against it. */
+  readonly reviewedFolder: string | null;
   readonly onControl: (control: ReportedControl) => void;
   /** Gets what is done next, as a clause. */
   readonly onProgress: (step: string) => void;
@@ -64,6 +67,7 @@ class Run {
     this.#plans.push({ role, differences: await comparePlans(hostile, nameVm(), role) });
     for (const control of controls) if (!isMet(control)) this.#tell(unmet(control, role, statuses));
     await this.#tryControls(met, role);
+    await this.#review(role);
     const deep = measuresDepth ? met.filter(({ depth }) => depth) : [];
     if (deep.length > 0) onProgress(`${role}: which layer would have refused alone, for ${deep.length} acts`);
     this.#depth.push(...(await measureDepth(deep, { role, statuses, tryWithout: this.#without(role) })));
@@ -80,6 +84,13 @@ class Run {
       if (outcome !== undefined) this.#tell(judge(control, role, { outcome, finding: findings.get(control.id) ?? null }));
       else this.#tell(broken(control, role, `no end within ${CONTROL_DEADLINE_MS} ms`));
     }
+  }
+
+  async #review(role: string): Promise<void> {
+    const { reviewedFolder, without, onProgress } = this.#request;
+    if (reviewedFolder === null) return;
+    onProgress(`${role}: all that it may do against what was reviewed`);
+    for (const control of await judgeReviewed(this.#request, { role, off: without }, reviewedFolder)) this.#tell(control);
   }
 
   #without(role: string): TryWithout {
