@@ -27,7 +27,7 @@ const TOOL = { name: "bulkhead", version: "0.1.0" } as const;
 
 export interface ComplyOptions extends ReportOptions {
   readonly role?: string;
-  readonly control?: string;
+  readonly control?: readonly string[];
   readonly controls?: readonly string[];
   readonly profile: ComplianceReport["profile"];
   readonly vm?: string;
@@ -39,7 +39,7 @@ export interface ComplyOptions extends ReportOptions {
 export function addComplianceRun(comply: Command): void {
   comply
     .option("--role <role>", "attack from processes of this role only")
-    .option("--control <id>", "this control only")
+    .option("--control <id...>", "these controls only")
     .option(...CONTROLS_OPTION)
     .addOption(
       new Option("--profile <profile>", "host: here; lab: in a VM that has every layer, and nothing may be unmet")
