@@ -16,14 +16,14 @@ import { probeHost } from "../../host/index.js";
 import { judgeLayers } from "../../plan/index.js";
 import { type Layer, readVmFile } from "../../spec/index.js";
 import { escapeLine } from "../../text/index.js";
-import { readPlanningContext } from "../installation.js";
+import { readPlanningContext, VERSION } from "../installation.js";
 import { ENDING_SIGNALS } from "../signals.js";
 import { complyInLab } from "./lab_profile.js";
 import { CONTROLS_OPTION, readControls, unknownName } from "./read_controls.js";
 import { type ReportOptions, writeReport } from "./write_report.js";
 
 /** As `bulkhead --version` says. */
-const TOOL = { name: "bulkhead", version: "0.1.0" } as const;
+const TOOL = { name: "bulkhead", version: VERSION } as const;
 
 export interface ComplyOptions extends ReportOptions {
   readonly role?: string;
