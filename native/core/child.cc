@@ -15,6 +15,7 @@
 
 #include "child_listener.h"
 #include "exec_context.h"
+#include "memfd_noexec.h"
 #include "raw_syscall.h"
 
 namespace bulkhead {
@@ -119,6 +120,8 @@ long perform(const ChildOperation& op, const ChildProgram& program, bool& expect
       return raw_syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
     case Step::exec_context:
       return set_exec_context(op.path);
+    case Step::memfd_noexec:
+      return set_memfd_noexec(op.number);
     case Step::umask:
       return raw_syscall(SYS_umask, number);
     case Step::cgroup_namespace:

@@ -2,6 +2,7 @@ import { buildBootProgram } from "./boot_program.mjs";
 import { bundle } from "./bundles.mjs";
 import { installDebianPackages } from "./debian_packages.mjs";
 import { buildFilterProbe, buildHostileDevice, buildImageJudge, buildReferenceDevice } from "./freestanding_programs.mjs";
+import { buildKvmRig } from "./kvm_rig.mjs";
 import { withSetupLock } from "./lock.mjs";
 import { writeManuals } from "./manuals.mjs";
 import { buildAddon, buildNpmBindings } from "./native_builds.mjs";
@@ -22,6 +23,7 @@ const STEPS = [
   buildFilterProbe,
   buildHostileDevice,
   buildBootProgram,
+  buildKvmRig,
   compileTypeScript,
   bundle,
   writeManuals,

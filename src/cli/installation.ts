@@ -9,6 +9,9 @@ export const POLICY_FOLDER = fileURLToPath(new URL("../../../policies", import.m
 /** The SELinux module and its assertions, likewise. */
 export const SELINUX_FOLDER = fileURLToPath(new URL("../../../selinux", import.meta.url));
 
+/** What --version prints. */
+export const VERSION = "0.1.0";
+
 /** The controls of the compliance suite, likewise. */
 export const CONTROL_FOLDER = fileURLToPath(new URL("../../../controls", import.meta.url));
 

@@ -8,6 +8,7 @@ export {
   PlanError,
   PolicyError,
   ProtocolError,
+  ProtocolInputError,
   RemoteError,
   SandboxError,
   SeccompError,

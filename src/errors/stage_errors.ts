@@ -60,6 +60,11 @@ export class ProtocolError extends BulkheadError {
   readonly exitCode: ExitCode = EXIT.hostCannot;
 }
 
+/** A recording, or a program to talk to, that was handed in cannot be read or started. */
+export class ProtocolInputError extends BulkheadError {
+  readonly exitCode: ExitCode = EXIT.badInput;
+}
+
 /** A VM could not be brought up, talked to or ended in order. */
 export class MachineError extends BulkheadError {
   readonly exitCode: ExitCode = EXIT.hostCannot;

@@ -8,6 +8,7 @@ export type ChildStep =
   | "process-group"
   | "session-keyring"
   | "exec-context"
+  | "memfd-noexec"
   | "umask"
   | "cgroup-namespace"
   | "private-mounts"

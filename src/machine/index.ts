@@ -14,7 +14,7 @@ export { describeInspection } from "./inspection_text.js";
 export { installedVersion } from "./inventory_cache.js";
 export { launch } from "./launch.js";
 export { LAUNCH_STEPS, type LaunchRequest, type LaunchStep } from "./launch_request.js";
-export type { MachineProcess } from "./machine_process.js";
+export { type MachineProcess, monitorOf } from "./machine_process.js";
 export { launchPart, type PartialMachine, type PartRequest } from "./partial_machine.js";
 export { type PlanRequest, previewPlan } from "./prepare_plan.js";
 export { QmpClient, type QmpEvent } from "./qmp_client.js";

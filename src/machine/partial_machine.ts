@@ -1,9 +1,10 @@
 import { closeSync } from "node:fs";
 import type { ExitStatus } from "../kernel/index.js";
-import type { LaunchPlan, ProcessPlan } from "../plan/index.js";
-import { type Difference, openSession, prepareRoot, readMachine, verifySettledMachine } from "../sandbox/index.js";
+import { type LaunchPlan, type ProcessPlan, roleKey } from "../plan/index.js";
+import { openSession, prepareRoot } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { OwnedRun } from "../state/index.js";
+import { type Difference, readMachine, verifySettledMachine } from "../verify/index.js";
 import { attachAll, lockDevices, startingOf } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { claimCgroup } from "./claim_cgroup.js";
@@ -105,7 +106,7 @@ class PartLaunch {
         explain: (id, told) => explainDeath(this.#processOf(id).confined, told, this.#kernelLog),
         end: async () => {
           for (const { confined } of this.#processes.values()) confined.kill();
-          for (const { monitor } of this.#processes.values()) monitor.close();
+          for (const { monitor } of this.#processes.values()) monitor?.close();
           this.#kernelLog.close();
           await dismantle(directories, run);
         },
@@ -154,7 +155,7 @@ class PartLaunch {
     const started = this.#plans.map((process) => {
       const { pid, session, gate } = this.#processOf(process.id).confined;
       const { held } = this.#manifests.get(process.id) as ProcessFds;
-      const inventory = inventories.get(process.role);
+      const inventory = inventories.get(roleKey(process));
       if (inventory === undefined) throw new Error(`no inventory was taken for role ${process.role}`);
       return { plan: process, pid, session, phase: gate?.phase ?? null, inventory, held };
     });

@@ -3,7 +3,7 @@ export { type AddedDevice, addDeviceToSpec, parseDeviceText, readDeviceText } fr
 export { checkFile, type ResultStore, type TextOrigin } from "./file_check.js";
 export { readFileText } from "./file_text.js";
 export { checkAgainstHost } from "./host_check.js";
-export { DEFAULT_QEMU, type HostConfig, type InclusiveRange, type QemuInstallation } from "./host_config.js";
+export { DEFAULT_QEMU, type DeviceProgram, type HostConfig, type InclusiveRange, type QemuInstallation } from "./host_config.js";
 export { builtInHostConfig, DEFAULT_HOST_FILE, parseHostText, readHostFile } from "./host_file.js";
 export { hostFileJsonSchema, type JsonSchema, vmFileJsonSchema } from "./json_schema.js";
 export { LAYERS, type Layer, type LayerStatus, type LayerStatuses } from "./layer.js";
@@ -19,6 +19,7 @@ export type {
   DeviceSpec,
   DiskSpec,
   MachineSpec,
+  ModelledDevice,
   NetSpec,
   SerialLineSpec,
   SerialSpec,
@@ -29,4 +30,4 @@ export type {
   WatchdogAction,
   WatchdogSpec,
 } from "./vm_spec.js";
-export { USB_DEVICES, VMM_ID, WATCHDOG_ACTIONS } from "./vm_spec.js";
+export { isModelled, USB_DEVICES, VMM_ID, WATCHDOG_ACTIONS } from "./vm_spec.js";

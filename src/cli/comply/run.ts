@@ -17,18 +17,18 @@ import { probeHost } from "../../host/index.js";
 import { judgeLayers } from "../../plan/index.js";
 import { type Layer, readVmFile } from "../../spec/index.js";
 import { escapeLine } from "../../text/index.js";
-import { POLICY_FOLDER, readPlanningContext, SELINUX_FOLDER } from "../installation.js";
+import { POLICY_FOLDER, readPlanningContext, SELINUX_FOLDER, VERSION } from "../installation.js";
 import { ENDING_SIGNALS } from "../signals.js";
 import { complyInLab } from "./lab_profile.js";
 import { CONTROLS_OPTION, readControls, unknownName } from "./read_controls.js";
 import { type ReportOptions, writeReport } from "./write_report.js";
 
 /** As `bulkhead --version` says. */
-const TOOL = { name: "bulkhead", version: "0.1.0" } as const;
+const TOOL = { name: "bulkhead", version: VERSION } as const;
 
 export interface ComplyOptions extends ReportOptions {
   readonly role?: string;
-  readonly control?: string;
+  readonly control?: readonly string[];
   readonly controls?: readonly string[];
   readonly profile: ComplianceReport["profile"];
   readonly vm?: string;
@@ -40,7 +40,7 @@ export interface ComplyOptions extends ReportOptions {
 export function addComplianceRun(comply: Command): void {
   comply
     .option("--role <role>", "attack from processes of this role only")
-    .option("--control <id>", "this control only")
+    .option("--control <id...>", "these controls only")
     .option(...CONTROLS_OPTION)
     .addOption(
       new Option("--profile <profile>", "host: here; lab: in a VM that has every layer, and nothing may be unmet")

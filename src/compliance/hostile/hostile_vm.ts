@@ -5,6 +5,7 @@ import {
   type LaunchRequest,
   launchPart,
   type MachineProcess,
+  monitorOf,
   type PartialMachine,
   type PlanRequest,
 } from "../../machine/index.js";
@@ -135,8 +136,7 @@ function oneAtATime(work: (id: string) => Promise<string | null>): (id: string) 
 
 /** The suite is the devices. */
 async function playDevices(machine: PartialMachine, written: HostileSpec): Promise<HostileVmParts> {
-  const { monitor } = processOf(machine, VMM_ID);
-  const puppet = new MonitorPuppet(monitor, ANSWER_DEADLINE_MS);
+  const puppet = new MonitorPuppet(monitorOf(processOf(machine, VMM_ID)), ANSWER_DEADLINE_MS);
   const traffic = VmmTraffic.begin(machine, puppet);
   const work = () => traffic.check();
   const subject = makeSubject(machine, VMM_ID, { puppet, work, neighbourWork: async () => null });

@@ -7,8 +7,15 @@ export const REFERENCE_HEADING = "## Every control";
 /** The last section of docs/compliance.md: every control that comes with Bulkhead, by group. */
 export function writeControlReference(controls: readonly Control[]): string {
   const groups = [...new Set(controls.map(({ group }) => group))].sort();
-  const sections = groups.map((group) => writeGroup(group, controls.filter((control) => control.group === group)));
-  const reviewed = Object.values(REVIEWED_CONTROLS).map(({ id, title, threat }) => `| ${id} | ${cell(title)} | ${cell(threat)} |`);
+  const sections = groups.map((group) =>
+    writeGroup(
+      group,
+      controls.filter((control) => control.group === group),
+    ),
+  );
+  const reviewed = Object.values(REVIEWED_CONTROLS).map(
+    ({ id, title, threat }) => `| ${id} | ${cell(title)} | ${cell(threat)} |`,
+  );
   return [
     REFERENCE_HEADING,
     "",
@@ -29,7 +36,10 @@ function writeGroup(group: string, controls: readonly Control[]): string {
     const only = roles === null ? "" : ` (${roles.join(", ")})`;
     return `| ${id} | ${cell(title)}${only} | ${cell(threat)} | ${layers.join(" or ")} | ${cell(twin.title)} |`;
   });
-  const head = ["| id | what is tried | what it would gain | refused by | what must succeed beside it |", "| --- | --- | --- | --- | --- |"];
+  const head = [
+    "| id | what is tried | what it would gain | refused by | what must succeed beside it |",
+    "| --- | --- | --- | --- | --- |",
+  ];
   return [`### ${group}`, "", ...head, ...rows, ""].join("\n");
 }
 

@@ -1,6 +1,7 @@
 import type { Layer, LayerStatuses } from "../../spec/index.js";
 import type { Control } from "../controls/control.js";
 import { removeForgottenImages } from "../hostile/hostile_spec.js";
+import type { Subject } from "../hostile/subject.js";
 import type { LayerDepth, PlanDifference, ReportedControl } from "../report/compliance_report.js";
 import { attemptAll, CONTROL_DEADLINE_MS, type VmSource } from "./attempt_all.js";
 import { measureDepth } from "./depth.js";
@@ -75,14 +76,21 @@ class Run {
 
   async #tryControls(controls: readonly Control[], role: string): Promise<void> {
     const { statuses, onProgress } = this.#request;
-    const outcomes = await attemptAll(this.#request, { role, off: this.#request.without }, { controls, act: tryControl });
+    const judgeNamed = async (control: Control, subject: Subject): Promise<Outcome> => {
+      const outcome = await tryControl(control, subject);
+      if (!isUnnamed(outcome)) this.#tell(judge(control, role, { outcome, finding: null }));
+      return outcome;
+    };
+    const attacked = { role, off: this.#request.without };
+    const outcomes = await attemptAll(this.#request, attacked, { controls, act: judgeNamed });
+    for (const control of controls)
+      if (!outcomes.has(control.id)) this.#tell(broken(control, role, `no end within ${CONTROL_DEADLINE_MS} ms`));
     const unnamed = controls.filter(({ id }) => isUnnamed(outcomes.get(id)));
     if (unnamed.length > 0) onProgress(`${role}: who refused ${unnamed.length} acts of which the kernel says nothing`);
     const findings = await searchLayers(unnamed, statuses, this.#without(role));
-    for (const control of controls) {
-      const outcome = outcomes.get(control.id);
-      if (outcome !== undefined) this.#tell(judge(control, role, { outcome, finding: findings.get(control.id) ?? null }));
-      else this.#tell(broken(control, role, `no end within ${CONTROL_DEADLINE_MS} ms`));
+    for (const control of unnamed) {
+      const outcome = outcomes.get(control.id) as Outcome;
+      this.#tell(judge(control, role, { outcome, finding: findings.get(control.id) ?? null }));
     }
   }
 
