@@ -62,7 +62,9 @@ function countLayers(judged: readonly JudgedMutant[]): Record<string, LayerFigur
   );
 }
 
-function recordOf(judged: readonly JudgedMutant[]): MutationRecord {
+const policyKey = () => mutationKey(POLICIES, join(repositoryRoot, "selinux"));
+
+function recordOf(judged: readonly JudgedMutant[], key: string): MutationRecord {
   const noticedBy: Record<string, number> = {};
   const equivalent: Record<string, string> = {};
   const refused: Record<string, string> = {};
@@ -73,11 +75,12 @@ function recordOf(judged: readonly JudgedMutant[]): MutationRecord {
     if (outcome.kind === "refused") refused[`${layer}/${id}`] = outcome.by;
   }
   const uncovered = judged.filter(({ outcome }) => outcome.kind === "uncovered").map(({ id, layer }) => `${layer}/${id}`);
-  const key = mutationKey(POLICIES, join(repositoryRoot, "selinux"));
   return { key, layers: countLayers(judged), noticedBy, equivalent, refused, uncovered };
 }
 
-const record = recordOf(judgeAll());
+const key = policyKey();
+const record = recordOf(judgeAll(), key);
+if (policyKey() !== key) throw new Error("the policies changed while their mutants were judged; run it again");
 writeFileSync(join(POLICIES, MUTATION_RECORD), `${JSON.stringify(record, null, 2)}\n`);
 const noticed = Object.values(record.layers).reduce((sum, layer) => sum + layer.noticed, 0);
 const share = noticed / (noticed + record.uncovered.length);
