@@ -12,12 +12,13 @@ import {
   runControls,
   vmNames,
 } from "../../compliance/index.js";
-import { EXIT, type ExitCode, MachineError } from "../../errors/index.js";
+import { EXIT, type ExitCode, MachineError, SpecError } from "../../errors/index.js";
 import { probeHost } from "../../host/index.js";
 import { judgeLayers } from "../../plan/index.js";
 import { type Layer, readVmFile } from "../../spec/index.js";
 import { escapeLine } from "../../text/index.js";
 import { POLICY_FOLDER, readPlanningContext, SELINUX_FOLDER, VERSION } from "../installation.js";
+import { conform } from "../protocol/conform.js";
 import { ENDING_SIGNALS } from "../signals.js";
 import { complyInLab } from "./lab_profile.js";
 import { CONTROLS_OPTION, readControls, unknownName } from "./read_controls.js";
@@ -35,10 +36,17 @@ export interface ComplyOptions extends ReportOptions {
   readonly policies?: string;
   readonly hostFile?: string;
   readonly without: readonly Layer[];
+  readonly conformance?: boolean;
+  readonly as: "device" | "vmm";
 }
 
 export function addComplianceRun(comply: Command): void {
   comply
+    .argument("[command...]", "with --conformance: program to test; its end of the channel is fd 3")
+    .option("--conformance", "play the protocol's conformance suite to a program instead, as `bulkhead protocol conform` does")
+    .addOption(
+      new Option("--as <subject>", "with --conformance: what the program is").choices(["device", "vmm"]).default("device"),
+    )
     .option("--role <role>", "attack from processes of this role only")
     .option("--control <id...>", "these controls only")
     .option(...CONTROLS_OPTION)
@@ -67,11 +75,24 @@ export function addComplianceRun(comply: Command): void {
       "\nEach control is tried by a hostile process that stands in QEMU's place, in each role, under the whole confinement of a launch.\n" +
         "Exit codes: 0 every control passed or, in the profile host, is unmet; 1 one failed or is broken; 2 bad input; 3 this host cannot.\n" +
         "\nExamples:\n  bulkhead comply\n  bulkhead comply --role disk --control PRO-01\n  bulkhead comply --control PRO-01 --without seccomp" +
-        "\n  bulkhead comply --format json --output report.json --sign key.pem\n  bulkhead comply list\n  bulkhead comply explain PRO-01",
+        "\n  bulkhead comply --format json --output report.json --sign key.pem\n  bulkhead comply --conformance -- ./my-device\n  bulkhead comply list\n  bulkhead comply explain PRO-01",
     )
-    .action(async (options: ComplyOptions) => {
-      process.exitCode = await runSuite(options);
+    .action(async (command: readonly string[], options: ComplyOptions) => {
+      process.exitCode = await chooseSuite(command, options);
     });
+}
+
+async function chooseSuite([program, ...args]: readonly string[], options: ComplyOptions): Promise<ExitCode> {
+  if (options.conformance !== true && program === undefined) return runSuite(options);
+  if (options.conformance === true && program !== undefined) return conform([program, ...args], { as: options.as });
+  const answer = program === undefined ? "no program is named" : `--conformance is missing before ${program}`;
+  throw new SpecError({
+    code: "conformance-malformed",
+    tried: "Cannot choose between the compliance suite and the conformance suite",
+    subject: program ?? "--conformance",
+    answer,
+    remedy: "Run: bulkhead comply --conformance -- PROGRAM ARGUMENT...",
+  });
 }
 
 async function runSuite(options: ComplyOptions): Promise<ExitCode> {

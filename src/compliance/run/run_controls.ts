@@ -5,7 +5,7 @@ import type { Subject } from "../hostile/subject.js";
 import type { LayerDepth, PlanDifference, ReportedControl } from "../report/compliance_report.js";
 import { attemptAll, CONTROL_DEADLINE_MS, type VmSource } from "./attempt_all.js";
 import { measureDepth } from "./depth.js";
-import { searchLayers, type TryWithout } from "./layer_search.js";
+import { removableHere, searchBare, searchLayers, type TryWithout } from "./layer_search.js";
 import { attemptAct, type Outcome, tryControl } from "./outcome.js";
 import { comparePlans } from "./plan_difference.js";
 import { judgeReviewed } from "./reviewed_controls.js";
@@ -67,7 +67,14 @@ class Run {
     onProgress(`${role}: ${met.length} controls`);
     this.#plans.push({ role, differences: await comparePlans(hostile, nameVm(), role) });
     for (const control of controls) if (!isMet(control)) this.#tell(unmet(control, role, statuses));
-    await this.#tryControls(met, role);
+    await this.#tryControls(
+      met.filter(({ alone }) => !alone),
+      role,
+    );
+    await this.#tryAlone(
+      met.filter(({ alone }) => alone),
+      role,
+    );
     await this.#review(role);
     const deep = measuresDepth ? met.filter(({ depth }) => depth) : [];
     if (deep.length > 0) onProgress(`${role}: which layer would have refused alone, for ${deep.length} acts`);
@@ -99,6 +106,24 @@ class Run {
     if (reviewedFolder === null) return;
     onProgress(`${role}: all that it may do against what was reviewed`);
     for (const control of await judgeReviewed(this.#request, { role, off: without }, reviewedFolder)) this.#tell(control);
+  }
+
+  /** Those of the same layers side by side. */
+  async #tryAlone(controls: readonly Control[], role: string): Promise<void> {
+    const { statuses, without, onProgress } = this.#request;
+    if (controls.length > 0) onProgress(`${role}: ${controls.length} acts against one layer alone`);
+    for (const layers of new Set(controls.map((control) => control.layers.join(" ")))) {
+      const same = controls.filter((control) => control.layers.join(" ") === layers);
+      const others = removableHere(statuses).filter((layer) => !layers.split(" ").includes(layer));
+      const off = [...new Set([...without, ...others])];
+      const outcomes = await attemptAll(this.#request, { role, off }, { controls: same, act: tryControl });
+      const findings = await searchBare(same, statuses, this.#without(role));
+      for (const control of same) {
+        const outcome = outcomes.get(control.id);
+        if (outcome === undefined) this.#tell(broken(control, role, `no end within ${CONTROL_DEADLINE_MS} ms`));
+        else this.#tell(judge(control, role, { outcome, finding: findings.get(control.id) ?? null }));
+      }
+    }
   }
 
   #without(role: string): TryWithout {
