@@ -57,7 +57,7 @@ function passedOn({ role, control, format, output, without }: ComplyOptions): st
   const option = (name: string, value: string | undefined) => (value === undefined ? [] : [name, value]);
   return [
     ...option("--role", role),
-    ...option("--control", control),
+    ...(control ?? []).flatMap((id) => ["--control", id]),
     ...option("--format", format),
     ...(output === undefined ? [] : ["--output", `${LAB_RESULTS}/${REPORT_NAME}`]),
     ...without.flatMap((layer) => ["--without", layer]),
