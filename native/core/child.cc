@@ -119,6 +119,8 @@ long perform(const ChildOperation& op, const ChildProgram& program, bool& expect
       return raw_syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
     case Step::exec_context:
       return set_exec_context(op.path);
+    case Step::current_context:
+      return set_current_context(op.path);
     case Step::umask:
       return raw_syscall(SYS_umask, number);
     case Step::cgroup_namespace:

@@ -10,5 +10,5 @@ export {
   signatureOf,
   takeInventory,
 } from "./program_inventory.js";
-export type { SelinuxFacts } from "./selinux_facts.js";
+export { readOwnContext, type SelinuxFacts } from "./selinux_facts.js";
 export { type StaticProgram, takeStaticInventory } from "./static_inventory.js";

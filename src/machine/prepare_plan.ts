@@ -7,7 +7,7 @@ import type { Directories } from "../state/index.js";
 import { drawIdentities } from "./draw_identities.js";
 import { holdImages } from "./image_labels.js";
 import { judgeImages } from "./judge_images.js";
-import { resolveLauncher } from "./prepare_launcher.js";
+import { labelSupervisor, resolveLauncher } from "./prepare_launcher.js";
 import { type PolicyFolder, type ResolvedRole, readPolicyFolder, resolveImageJudge, resolveRole } from "./resolved_role.js";
 import { closeTenantFiles, makeSerialLogs, openTenantFiles, type TenantFiles } from "./tenant_files.js";
 
@@ -64,6 +64,7 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
     const processes = [...spec.devices, { id: VMM_ID, role: VMM_ID }];
     const owner = { vm: spec.name, hostConfig, facts, directories, reserves: options.onReserved !== null };
     const identities = drawIdentities(owner, processes, options.onReserved ?? (() => {}));
+    const vmm = identities.get(VMM_ID)?.labels?.process ?? null;
     const plan = planLaunch({
       spec,
       hostConfig,
@@ -72,7 +73,7 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
       identities,
       images: new Map([...files.images].map(([id, file]) => [id, file.facts])),
       bootFiles: files.kernel === null ? null : { kernel: files.kernel.facts.path, initrd: files.initrd?.facts.path ?? null },
-      launcher: launcher.inputs,
+      launcher: { ...launcher.inputs, supervisor: vmm === null ? null : labelSupervisor(vmm, hostConfig.categories) },
       rootsDirectory: rootsDirectory(directories.cache),
     });
     const judge = roles.get(IMAGE_JUDGE_ROLE);

@@ -7,4 +7,13 @@ export { type AccessDecision, type AccessReason, decideAccess } from "./decide_a
 export { type CategoryPair, type CategoryRange, drawPair, drawProcessCategory } from "./draw_categories.js";
 export { readLabel, requireLabel, writeLabel } from "./file_label.js";
 export { computeMatrix, heldBy, type MatrixCell, type MatrixProcess } from "./matrix.js";
-export { domainOf, labelProcess, type ProcessLabels, type ProcessPlace, relabel, SHARED_IMAGE_TYPE } from "./vm_labels.js";
+export {
+  domainOf,
+  labelProcess,
+  type ProcessLabels,
+  type ProcessPlace,
+  relabel,
+  SHARED_IMAGE_TYPE,
+  type SupervisorPlace,
+  supervisorContext,
+} from "./vm_labels.js";

@@ -127,11 +127,10 @@ function bulkhead(...args: string[]) {
   return runBulkhead(args, fixture);
 }
 
-/** With its privileges: Debian 13's libuv calls io_uring_enter, for which the launcher's filter kills it. */
 async function detach(name: string, change: (text: string) => string, ...options: string[]) {
   const text = vmText(name).replace("console: {serial: stdio}\n", "");
   await writeFile(join(fixture.directory, `${name}.yaml`), change(text));
-  return bulkhead("run", "--detach", "--keep-privileges", ...options, `${name}.yaml`);
+  return bulkhead("run", "--detach", ...options, `${name}.yaml`);
 }
 
 /** What inspect says must match; returns its exit code. */
