@@ -11,8 +11,8 @@ import {
   removeCgroup,
   type Session,
   startProcess,
-  verifyMachine,
 } from "../src/sandbox/index.js";
+import { verifyMachine } from "../src/verify/index.js";
 import { benchPlanRequest, benchVmText, filterOfRole } from "./bench_machine.js";
 import type { Workshop } from "./benchmark.js";
 import { Manifest } from "./manifest.js";

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { addon } from "../src/kernel/index.js";
 import type { FdPlan, ProcessPlan } from "../src/plan/index.js";
-import type { HeldFd } from "../src/sandbox/index.js";
+import type { HeldFd } from "../src/verify/index.js";
 
 /** The fds that one process of a benchmark is given, and our own ends of them. */
 export class Manifest {

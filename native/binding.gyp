@@ -12,6 +12,7 @@
         "core/confine_threads.cc",
         "core/declared_opens.cc",
         "core/exec_context.cc",
+        "core/memfd_noexec.cc",
         "core/fd_message.cc",
         "core/kvm_probe.cc",
         "core/landlock.cc",

@@ -6,8 +6,8 @@ import { listFiles, REPOSITORY } from "./repository.mjs";
 import { buildOnChange } from "./setup/stamp.mjs";
 
 const fix = process.argv.includes("--fix");
-const native = ["addon", "bench", "core", "judge", "keeper", "reference_device"].flatMap((folder) =>
-  listFiles(`native/${folder}`, [".cc", ".h"]),
+const native = ["addon", "bench", "core", "filter_probe", "hostile_device", "judge", "keeper", "reference_device", "rig"].flatMap(
+  (folder) => listFiles(`native/${folder}`, [".cc", ".h"]),
 );
 const nodeHeaders = join(dirname(dirname(process.execPath)), "include/node");
 

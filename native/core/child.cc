@@ -15,6 +15,7 @@
 
 #include "child_listener.h"
 #include "exec_context.h"
+#include "memfd_noexec.h"
 #include "raw_syscall.h"
 
 namespace bulkhead {
@@ -121,6 +122,8 @@ long perform(const ChildOperation& op, const ChildProgram& program, bool& expect
       return set_exec_context(op.path);
     case Step::current_context:
       return set_current_context(op.path);
+    case Step::memfd_noexec:
+      return set_memfd_noexec(op.number);
     case Step::umask:
       return raw_syscall(SYS_umask, number);
     case Step::cgroup_namespace:

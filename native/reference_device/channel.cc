@@ -12,7 +12,7 @@ namespace bulkhead {
 namespace {
 
 // What whoever starts the process gives it.
-constexpr int channel_fd = 3;
+int channel_fd = 3;
 constexpr int violated = 1;
 
 [[noreturn]] void leave(int status) {
@@ -73,7 +73,11 @@ bool read_exactly(void* target, std::uint64_t size, Message& message) {
 void send(const void* bytes, std::uint64_t size) {
   const auto* place = static_cast<const unsigned char*>(bytes);
   while (size > 0) {
-    const long sent = raw_syscall(SYS_sendto, channel_fd, as_argument(place), static_cast<long>(size), MSG_NOSIGNAL, 0, 0);
+    iovec bytes{const_cast<unsigned char*>(place), size};
+    msghdr message{};
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    const long sent = raw_syscall(SYS_sendmsg, channel_fd, as_argument(&message), MSG_NOSIGNAL);
     if (sent == -EINTR) continue;
     if (sent <= 0) leave(0);
     place += sent;
@@ -82,6 +86,8 @@ void send(const void* bytes, std::uint64_t size) {
 }
 
 }  // namespace
+
+void use_channel(int fd) { channel_fd = fd; }
 
 void refuse(const char* rule) {
   std::uint64_t length = 0;

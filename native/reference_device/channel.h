@@ -13,6 +13,9 @@ struct Message {
   std::uint32_t fd_count;
 };
 
+// The fd of the channel; 3 until this is called, as whoever starts the reference device gives it.
+void use_channel(int fd);
+
 // The next message, checked but for the fields of its payload. Leaves the process when the VMM has closed or breaks the protocol.
 void receive(Message& message);
 

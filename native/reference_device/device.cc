@@ -1,5 +1,6 @@
 #include "device.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest_memory.h"
@@ -18,6 +19,8 @@ constexpr std::uint16_t command_memory = 0x0002;
 constexpr std::uint16_t command_master = 0x0004;
 constexpr std::uint16_t command_no_interrupt = 0x0400;
 constexpr std::uint8_t status_interrupt = 0x08;
+
+constexpr std::uint64_t last_port = 0xffff;
 
 constexpr std::uint32_t window_bytes = 4096;
 constexpr std::uint32_t magic = 0x44524842;
@@ -103,6 +106,12 @@ std::uint64_t read_bytes(const unsigned char* bytes, std::uint32_t size) {
   return value;
 }
 
+// Eventfds have an inode without a type, as few other files do. A socket or memory in their place would be read and written.
+bool is_anonymous(int fd) {
+  struct stat facts {};
+  return raw_syscall(SYS_fstat, fd, as_argument(&facts)) == 0 && (facts.st_mode & S_IFMT) == 0;
+}
+
 // Which bits of a byte of configuration space can be written.
 unsigned char writable(std::uint32_t place) {
   switch (place) {
@@ -163,6 +172,8 @@ std::uint64_t access_bar(const Message& message) {
   const BarAccess& access = message.payload.bar;
   const bool known = access.size == 1 || access.size == 2 || access.size == 4 || access.size == 8;
   if (!known) refuse("size must be 1, 2, 4 or 8");
+  const std::uint64_t last = access.memory != 0 ? all_ones : last_port;
+  if (access.address > last - (access.size - 1)) refuse("addr must leave size bytes within addresses or ports");
   const bool reads = message.command == Command::bar_read;
   const std::uint64_t base = get<std::uint32_t>(config, bar0_register);
   const bool open = access.memory != 0 && (get<std::uint16_t>(config, command_register) & command_memory) != 0 && base != 0;
@@ -179,6 +190,8 @@ void bind_interrupt(const Message& message) {
     raw_syscall(SYS_close, irq);
     raw_syscall(SYS_close, resampled);
   }
+  for (std::uint32_t index = 0; index < message.fd_count; ++index)
+    if (!is_anonymous(message.fds[index])) refuse("irqfd and resamplefd must be eventfds");
   irq = message.fds[0];
   resampled = message.fds[1];
   signal_interrupt();

@@ -25,15 +25,18 @@ Region regions[regions_max];
 std::uint32_t region_count = 0;
 
 // Another holder of a file that can shrink could end this process with SIGBUS.
+void check_seals(int fd) {
+  constexpr long wanted = F_SEAL_SHRINK | F_SEAL_GROW;
+  const long seals = raw_syscall(SYS_fcntl, fd, F_GET_SEALS);
+  if (seals < 0 || (seals & wanted) != wanted) refuse("a region's file must be sealed against growing and shrinking");
+}
+
 void check_file(int fd, std::uint64_t offset, std::uint64_t size) {
   struct stat facts {};
   struct statfs filesystem {};
   if (raw_syscall(SYS_fstat, fd, as_argument(&facts)) < 0 || raw_syscall(SYS_fstatfs, fd, as_argument(&filesystem)) < 0)
     refuse("a region's fd must be a file");
   if (!S_ISREG(facts.st_mode) || filesystem.f_type != TMPFS_MAGIC) refuse("a region's file must be a memfd");
-  constexpr long wanted = F_SEAL_SHRINK | F_SEAL_GROW;
-  const long seals = raw_syscall(SYS_fcntl, fd, F_GET_SEALS);
-  if (seals < 0 || (seals & wanted) != wanted) refuse("a region's file must be sealed against growing and shrinking");
   const auto file_bytes = static_cast<std::uint64_t>(facts.st_size);
   if (size > file_bytes || offset > file_bytes - size) refuse("a region must end within its file");
 }
@@ -84,10 +87,11 @@ bool is_there(std::uint64_t address, std::uint64_t size) {
 
 }  // namespace
 
-void map_guest_memory(const Message& message) {
+void map_guest_memory(const Message& message, Seals seals) {
   const SyncSysmem& wire = message.payload.regions;
   for (std::uint32_t index = 0; index < message.fd_count; ++index) {
     check_region(wire, index);
+    if (seals == Seals::required) check_seals(message.fds[index]);
     check_file(message.fds[index], static_cast<std::uint64_t>(wire.offset[index]), wire.size[index]);
   }
   unmap_all();

@@ -15,7 +15,7 @@ void serve(const Message& message) {
   count_message(message);
   switch (message.command) {
     case Command::sync_sysmem:
-      map_guest_memory(message);
+      map_guest_memory(message, Seals::required);
       return;
     case Command::set_irqfd:
       bind_interrupt(message);

@@ -33,15 +33,38 @@ export function buildReferenceDevice() {
   });
 }
 
-function build({ what, sourceFolder, product, stamp }) {
+/** Asks the kernel what it answers to calls under a filter: native/filter_probe/*.cc. */
+export function buildFilterProbe() {
+  build({
+    what: "the probe of filters",
+    sourceFolder: "native/filter_probe",
+    product: "native/build/filter_probe/filter_probe",
+    stamp: "native/build/filter_probe/probe.stamp",
+  });
+}
+
+/** The reference device as a hostile one, for the compliance suite: native/hostile_device/*.cc and the device's own parts. */
+export function buildHostileDevice() {
+  build({
+    what: "the hostile device",
+    sourceFolder: "native/hostile_device",
+    product: "native/build/hostile_device/hostile_device",
+    stamp: "native/build/hostile_device/device.stamp",
+    more: listFiles("native/reference_device", [".cc", ".h"]).filter((file) => !file.endsWith("/reference_device.cc")),
+  });
+}
+
+function build({ what, sourceFolder, product, stamp, more = [] }) {
   const sources = [
     ...listFiles(sourceFolder, [".cc", ".h"]),
+    ...more,
     ...listFiles("native/core", ["freestanding_memory.cc", "raw_syscall.h"]),
   ];
   buildOnChange({ stamp, sources, products: [product] }, () => {
     say(`compiling ${what}`);
     mkdirSync(join(REPOSITORY, dirname(product)), { recursive: true });
-    run(`compile ${what}`, [...COMPILE, "-o", product, ...sources.filter((file) => file.endsWith(".cc"))]);
+    const folders = [...new Set(more.map((file) => `-I${dirname(file)}`))];
+    run(`compile ${what}`, [...COMPILE, ...folders, "-o", product, ...sources.filter((file) => file.endsWith(".cc"))]);
     // Nothing applies relocations in a program without libc: with one it would crash at its first use.
     const relocations = run(`read the relocations of ${what}`, ["readelf", "--relocs", product], { env: { LC_ALL: "C" } });
     if (!relocations.includes("There are no relocations")) throw new SetupError(`${product} needs relocations:\n${relocations}`);

@@ -1,7 +1,8 @@
 import { buildBootProgram } from "./boot_program.mjs";
 import { bundle } from "./bundles.mjs";
 import { installDebianPackages } from "./debian_packages.mjs";
-import { buildImageJudge, buildReferenceDevice } from "./freestanding_programs.mjs";
+import { buildFilterProbe, buildHostileDevice, buildImageJudge, buildReferenceDevice } from "./freestanding_programs.mjs";
+import { buildKvmRig } from "./kvm_rig.mjs";
 import { withSetupLock } from "./lock.mjs";
 import { writeManuals } from "./manuals.mjs";
 import { buildAddon, buildNpmBindings } from "./native_builds.mjs";
@@ -19,7 +20,10 @@ const STEPS = [
   buildAddon,
   buildImageJudge,
   buildReferenceDevice,
+  buildFilterProbe,
+  buildHostileDevice,
   buildBootProgram,
+  buildKvmRig,
   compileTypeScript,
   bundle,
   writeManuals,

@@ -32,10 +32,16 @@ export function discoverTests(names) {
   return KINDS.map((kind) => ({
     ...kind,
     files: [
-      ...(kinds.has(kind.name) ? listFiles(`test/${kind.name}`, [".test.ts"]) : []),
+      ...(kinds.has(kind.name) ? harnessFirst(listFiles(`test/${kind.name}`, [".test.ts"])) : []),
       ...files.filter((file) => kindOf(file) === kind.name),
     ],
   })).filter(({ files }) => files.length > 0);
+}
+
+/** What proves the tests' own harness comes before what rests on it; and, being the longest of them, it does not end alone. */
+function harnessFirst(files) {
+  const isHarness = (file) => file.includes("/support/");
+  return [...files.filter(isHarness), ...files.filter((file) => !isHarness(file))];
 }
 
 function testSource(name) {

@@ -15,6 +15,12 @@ export const ENTRY_PROGRAMS: readonly (readonly [path: string, type: string])[] 
   [fileURLToPath(new URL("../../../native/build/Release/bulkhead-keeper", import.meta.url)), "bulkhead_keeper_exec_t"],
 ];
 
+/** What --version prints. */
+export const VERSION = "0.1.0";
+
+/** The controls of the compliance suite, likewise. */
+export const CONTROL_FOLDER = fileURLToPath(new URL("../../../controls", import.meta.url));
+
 /** What all commands on a VM file start from. */
 export async function readPlanRequest(vmFile: string, options: { readonly hostFile?: string }): Promise<PlanRequest> {
   const directories = openDirectories();

@@ -1,11 +1,15 @@
 import { Command } from "commander";
 import { addAttach } from "./attach.js";
+import { addAudit } from "./audit.js";
 import { addCompletion } from "./completion.js";
+import { addComply } from "./comply.js";
 import { addDevice } from "./device.js";
 import { addDoctor } from "./doctor.js";
 import { addGc } from "./gc.js";
 import { addInspect } from "./inspect.js";
+import { VERSION } from "./installation.js";
 import { addPlan } from "./plan.js";
+import { addProtocol } from "./protocol.js";
 import { addPs } from "./ps.js";
 import { addQmp } from "./qmp.js";
 import { addRun } from "./run.js";
@@ -22,13 +26,16 @@ export async function makeProgram(argv: readonly string[]): Promise<Command> {
     .description(
       "Runs multi-process QEMU virtual machines in which every process holds the least privilege its work needs, and proves it.",
     )
-    .version("0.1.0")
+    .version(VERSION)
     .exitOverride()
     .showHelpAfterError("Run with --help for usage and examples.")
     .addHelpText("after", "\nEach command has --help with examples, and a man page: man bulkhead-run.");
   const commands = [addRun, addPlan, addPs, addInspect, addAttach, addDevice, addQmp, addStop, addDoctor, addGc, addCompletion];
   for (const add of commands) add(program);
+  await addProtocol(program, argv);
+  await addComply(program, argv);
   await addSeccomp(program, argv);
   await addSelinux(program, argv);
+  await addAudit(program, argv);
   return program;
 }

@@ -1,5 +1,6 @@
 export { BulkheadError, EXIT, type ExitCode, type Failure, wordFailure } from "./bulkhead_error.js";
 export {
+  ComplianceInputError,
   HostError,
   IntrusionError,
   KernelError,
@@ -7,6 +8,7 @@ export {
   PlanError,
   PolicyError,
   ProtocolError,
+  ProtocolInputError,
   RemoteError,
   SandboxError,
   SeccompError,

@@ -60,6 +60,11 @@ export class ProtocolError extends BulkheadError {
   readonly exitCode: ExitCode = EXIT.hostCannot;
 }
 
+/** A recording, or a program to talk to, that was handed in cannot be read or started. */
+export class ProtocolInputError extends BulkheadError {
+  readonly exitCode: ExitCode = EXIT.badInput;
+}
+
 /** A VM could not be brought up, talked to or ended in order. */
 export class MachineError extends BulkheadError {
   readonly exitCode: ExitCode = EXIT.hostCannot;
@@ -78,4 +83,9 @@ export class RemoteError extends BulkheadError {
     super(failure);
     this.exitCode = exitCode;
   }
+}
+
+/** A report, a key, a control or a folder of controls that was handed in cannot be used. */
+export class ComplianceInputError extends BulkheadError {
+  readonly exitCode: ExitCode = EXIT.badInput;
 }

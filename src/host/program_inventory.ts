@@ -20,6 +20,8 @@ export interface InventoryRequest {
   readonly program: string;
   /** Further files inside the sysroot. */
   readonly files: readonly RequestedFile[];
+  /** What reports call it. Default: the first line of the program's `--version`. */
+  readonly version?: string;
 }
 
 export interface RequestedFile {
@@ -45,7 +47,7 @@ export interface InventoryFile {
 export interface ProgramInventory {
   readonly program: string;
   readonly sysroot: string;
-  /** First line of the program's `--version`. */
+  /** What reports call it. */
   readonly version: string;
   readonly files: readonly InventoryFile[];
   /** Symbolic links of the sysroot's top level that the files' paths need, as `/lib64` to `usr/lib64`. */
@@ -62,6 +64,9 @@ const PROGRAM_MODE = 0o111;
 const LOADER_MODE = 0o555;
 const DATA_MODE = 0o444;
 
+/** Shared objects that a program loads by itself: modules of QEMU, addons of Node. */
+const LOADABLE = /\.(so|node)$/;
+
 /**
  * Reads the installation once, hashes every file. Takes some 300 ms for QEMU; callers keep the result by signature. Throws
  * HostError "sysroot-untrusted", "program-file-missing", "library-missing" and "program-silent".
@@ -69,7 +74,7 @@ const DATA_MODE = 0o444;
 export async function takeInventory(request: InventoryRequest): Promise<ProgramInventory> {
   await requireTrustedSysroot(request.sysroot, [request.program, INTERPRETER]);
   const extra = (await Promise.all(request.files.map((file) => expandPattern(request.sysroot, file)))).flat();
-  const loadable = [request.program, ...extra.filter((path) => path.endsWith(".so"))];
+  const loadable = [request.program, ...extra.filter((path) => LOADABLE.test(path))];
   const libraries = await listLibraries(request.sysroot, loadable);
   const targets = [...new Set([request.program, ...libraries, ...extra])];
   await requireTrustedSysroot(request.sysroot, targets);
@@ -80,7 +85,7 @@ export async function takeInventory(request: InventoryRequest): Promise<ProgramI
   return {
     program: request.program,
     sysroot: request.sysroot,
-    version: await readVersion(request),
+    version: request.version ?? (await readVersion(request)),
     files,
     links,
     sha256: createHash("sha256").update(content).digest("hex"),

@@ -17,11 +17,33 @@ export async function requireTrustedSysroot(sysroot: string, targets: readonly s
   const top = await realpath(sysroot).catch(() => sysroot);
   const found = await Promise.all(targets.map((target) => resolveInSysroot(top, target).catch(() => null)));
   const files = found.filter((path) => path !== null);
-  const directories = new Set([top, ...files].flatMap(ancestorsOf));
-  for (const path of [...files, top, ...directories]) {
-    const why = await untrustedBy(path, { isAbove: directories.has(path) });
-    if (why !== null) throw untrusted(sysroot, `${path} ${why}`);
+  const fault = await findUntrusted([...files, top]);
+  if (fault !== null) throw untrusted(sysroot, fault);
+}
+
+/** Programs that the host file names: whoever could change one would choose what its device does. Throws HostError "program-untrusted". */
+export async function requireTrustedFiles(files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    const fault = await findUntrusted([await realpath(file).catch(() => file)]);
+    if (fault === null) continue;
+    throw new HostError({
+      code: "program-untrusted",
+      tried: `Cannot let ${file} emulate a device`,
+      subject: file,
+      answer: fault,
+      remedy: "Give it, and every directory above it, to root, writable by nobody else.",
+    });
   }
+}
+
+/** Which of these files, or directories above them, somebody else than root may change, in words; null when none is. */
+async function findUntrusted(files: readonly string[]): Promise<string | null> {
+  const directories = new Set(files.flatMap(ancestorsOf));
+  for (const path of new Set([...files, ...directories])) {
+    const why = await untrustedBy(path, { isAbove: directories.has(path) });
+    if (why !== null) return `${path} ${why}`;
+  }
+  return null;
 }
 
 function ancestorsOf(path: string): string[] {

@@ -10,6 +10,7 @@ export type ChildStep =
   | "session-keyring"
   | "exec-context"
   | "current-context"
+  | "memfd-noexec"
   | "umask"
   | "cgroup-namespace"
   | "private-mounts"

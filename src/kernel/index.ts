@@ -14,8 +14,10 @@ export {
 } from "./addon.js";
 export type { CallGateOptions, GatePhase, NativeCallGate, NativeRefusal } from "./call_gate.js";
 export type { FdWatch, MemoryFileFacts, ReceivedBytes, SharedMapping } from "./channel_calls.js";
+export { FILTER_PROBE_PROGRAM } from "./filter_probe_program.js";
+export { HOSTILE_DEVICE_PROGRAM } from "./hostile_device_program.js";
 export { IMAGE_JUDGE_PROGRAM } from "./image_judge_program.js";
 export { findLibseccomp, type LibseccompFile } from "./library_file.js";
-export { compileFilter } from "./libseccomp.js";
+export { compileFilter, type SyscallLookup } from "./libseccomp.js";
 export { type LabelledFile, readFileContext, setFileContext, withSocketContext } from "./libselinux.js";
 export { CompiledPolicy, type PolicyDecision, type PolicyQuestion, type RefusedBy } from "./libsepol.js";

@@ -24,9 +24,10 @@ export interface LibseccompFilter {
   /** SECCOMP_RET_* value for calls of another arch, x32 included. */
   readonly foreignArchAction: number;
   readonly rules: readonly LibseccompRule[];
-  /** How the syscalls are looked up: one after the other, or by a binary tree of their numbers (libseccomp 2.5 and later). */
-  readonly lookup: "chain" | "binary-tree";
 }
+
+/** How a program looks syscalls up: one after the other, or by a binary tree of their numbers (libseccomp 2.5 and later). */
+export type SyscallLookup = "chain" | "binary-tree";
 
 /** SCMP_ARCH_X86_64 is the audit arch: include/uapi/linux/audit.h. */
 const ARCH_X86_64 = 0xc000003e;
@@ -34,7 +35,7 @@ const ARCH_X86_64 = 0xc000003e;
 const ATTRIBUTE_BAD_ARCH_ACTION = 2;
 /** SCMP_FLTATR_CTL_OPTIMIZE: 1 orders a chain by priority, 2 makes a binary tree. */
 const ATTRIBUTE_OPTIMIZE = 8;
-const OPTIMIZE_LEVELS = { chain: 1, "binary-tree": 2 } as const satisfies Record<LibseccompFilter["lookup"], number>;
+const OPTIMIZE_LEVELS = { chain: 1, "binary-tree": 2 } as const satisfies Record<SyscallLookup, number>;
 const COMPARE_MASKED_EQUAL = 7;
 /** sizeof(struct scmp_arg_cmp): unsigned arg, enum op, u64 datum_a (the mask), u64 datum_b (the value). */
 const COMPARISON_BYTES = 24;
@@ -92,23 +93,26 @@ export function resolveSyscallNumber(name: string): number | null {
 }
 
 /**
- * Compiles rules to an array of struct sock_filter for x86-64. The result is libseccomp's word only: callers check it.
- * Throws SeccompError "libseccomp-refused" with the rule and the negative errno that libseccomp answered.
+ * Gives rules to libseccomp once, and `use` the means to have them as arrays of struct sock_filter for x86-64, by either lookup. A
+ * program is libseccomp's word only: callers check it. Throws SeccompError "libseccomp-refused" with the rule and the negative errno
+ * that libseccomp answered.
  */
-export function compileFilter(filter: LibseccompFilter): Buffer {
+export function compileFilter<Result>(
+  filter: LibseccompFilter,
+  use: (program: (lookup: SyscallLookup) => Buffer) => Result,
+): Result {
   const library = bind();
   const context = library.seccomp_init(filter.defaultAction);
   if (context.isNull()) throw refused("seccomp_init", "default action", 0);
+  const set = (attribute: number, name: string, value: number): void =>
+    check("seccomp_attr_set", name, library.seccomp_attr_set(context, attribute, value));
   try {
-    check(
-      "seccomp_attr_set",
-      "SCMP_FLTATR_ACT_BADARCH",
-      library.seccomp_attr_set(context, ATTRIBUTE_BAD_ARCH_ACTION, filter.foreignArchAction),
-    );
-    const level = OPTIMIZE_LEVELS[filter.lookup];
-    check("seccomp_attr_set", "SCMP_FLTATR_CTL_OPTIMIZE", library.seccomp_attr_set(context, ATTRIBUTE_OPTIMIZE, level));
+    set(ATTRIBUTE_BAD_ARCH_ACTION, "SCMP_FLTATR_ACT_BADARCH", filter.foreignArchAction);
     for (const rule of filter.rules) addRule(library, context, rule);
-    return exportProgram(library, context);
+    return use((lookup) => {
+      set(ATTRIBUTE_OPTIMIZE, "SCMP_FLTATR_CTL_OPTIMIZE", OPTIMIZE_LEVELS[lookup]);
+      return exportProgram(library, context);
+    });
   } finally {
     library.seccomp_release(context);
   }

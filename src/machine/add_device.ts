@@ -2,23 +2,15 @@ import { closeSync, readlinkSync } from "node:fs";
 import { MachineError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
 import { type LaunchPlan, requireHotPlugSlot } from "../plan/index.js";
-import {
-  type CallGate,
-  joinSession,
-  prepareRoot,
-  type StartedProcess,
-  setCgroupLimits,
-  spawnProcess,
-  verifySettledMachine,
-  type WatchedProcess,
-} from "../sandbox/index.js";
+import { type CallGate, joinSession, prepareRoot, setCgroupLimits, spawnProcess, type WatchedProcess } from "../sandbox/index.js";
 import { type AddedDevice, VMM_ID } from "../spec/index.js";
 import { type Directories, findRun, identifyProcess, type KnownRun } from "../state/index.js";
+import { type RunEvidence, readEvidence, type StartedProcess, verifySettledMachine } from "../verify/index.js";
 import { type AdditionReport, leaveAdditionFacts } from "./addition_facts.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { askSupervisor } from "./control_client.js";
 import type { AdditionTurn, WirePlanning } from "./control_message.js";
-import { inodesOf, type RunEvidence, readEvidence } from "./evidence.js";
+import { inodesOf } from "./evidence.js";
 import { handDeviceOver } from "./hand_device_over.js";
 import { releaseImagesOf } from "./image_labels.js";
 import { type PreparedDevice, prepareDevice } from "./prepare_device.js";

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import type { ProgramInventory } from "../host/index.js";
 import type { LaunchPlan, MonitorCommand } from "../plan/index.js";
 import { type RecordedProcess, readJson, writeJson } from "../state/index.js";
-import type { RecordedSpec } from "./evidence.js";
+import type { RecordedSpec } from "../verify/index.js";
 
 /** What whoever asked for a device is told. */
 export interface AdditionReport {

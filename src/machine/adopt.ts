@@ -5,11 +5,12 @@ import type { LaunchPlan, ProcessPlan } from "../plan/index.js";
 import { CallGate, type ConfinedProcess, watchProcess } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { findRun, identifyProcess, isAlive, type KnownRun, logEvent, OwnedRun, type RecordedProcess } from "../state/index.js";
+import { type RunEvidence, readEvidence } from "../verify/index.js";
 import { channelInodeOf } from "./channels.js";
 import { signalProcess } from "./cleanup.js";
 import { openControl } from "./control_server.js";
 import { loadSyscallNames } from "./death_cause.js";
-import { type RunEvidence, readEvidence, replaceLauncherPlan } from "./evidence.js";
+import { replaceLauncherPlan } from "./evidence.js";
 import { Feed } from "./feed.js";
 import { inspectRun } from "./inspect.js";
 import { KEPT_AUDIT, Keeper, listenerName } from "./keeper.js";
@@ -126,7 +127,7 @@ class Adoption {
     logRefusals(this.#request.directories, this.#evidence.plan.vm, confined);
     return {
       confined,
-      monitor: new QmpClient(takeFd(kept, `${plan.id}/monitor`), plan.id),
+      monitor: hasMonitor(plan) ? new QmpClient(takeFd(kept, `${plan.id}/monitor`), plan.id) : null,
       log: new ProcessLog(takeFd(kept, `${plan.id}/log`), show),
       channelInode: channelInodeOf(plan, this.#evidence.started.find(({ plan: { id } }) => id === plan.id)?.held ?? []),
     };
@@ -140,6 +141,10 @@ class Adoption {
       connectSerialEnd({ id, fd: takeFd(kept, `${id}/serial`) }, files, { stdio: null, feed: this.#feed });
     }
   }
+}
+
+function hasMonitor({ fds }: ProcessPlan): boolean {
+  return fds.some(({ source }) => source.from === "monitor");
 }
 
 /** The process on record; one that is not alive any more counts as ended, so that its death is dealt with like any other. */
@@ -194,7 +199,7 @@ function takeFd(kept: Map<string, number>, name: string): number {
 /** Takes all monitors over; the VMM's says whether the guest runs. A process that does not answer is found out later. */
 async function resumeMonitors(processes: ReadonlyMap<string, MachineProcess>): Promise<"running" | "paused"> {
   const answers = await Promise.all(
-    [...processes].map(async ([id, { monitor }]) => [id, await monitor.resume(RESUME_DEADLINE_MS).catch(() => null)] as const),
+    [...processes].map(async ([id, { monitor }]) => [id, await monitor?.resume(RESUME_DEADLINE_MS).catch(() => null)] as const),
   );
   const status = new Map(answers).get(VMM_ID) as { readonly status?: unknown } | null | undefined;
   return status?.status === "paused" ? "paused" : "running";

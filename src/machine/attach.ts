@@ -1,7 +1,7 @@
 import { VMM_ID } from "../spec/index.js";
 import { loadSyscallNames } from "./death_cause.js";
 import { type DeathContext, orEarlyDeath } from "./early_death.js";
-import type { MachineProcess } from "./machine_process.js";
+import { type MachineProcess, monitorOf } from "./machine_process.js";
 
 /** How a process is locked down that is ready for it. */
 type LockDown = (process: MachineProcess) => Promise<void>;
@@ -24,20 +24,27 @@ export function startingOf(processes: ReadonlyMap<string, MachineProcess>): Star
 }
 
 /**
- * Waits until every device process answers on its monitor, having seen nothing of the tenant's yet, and locks it down. A process
+ * Waits until every QEMU that emulates a device answers on its monitor, having seen nothing of the tenant's yet, and locks it down. A process
  * that dies meanwhile ends the wait. `lock`: for processes whose gate another launcher has. Throws SandboxError "lock-down-failed".
  */
 export function lockDevices(starting: StartingProcesses, context: DeathContext, lock = lockGate): Promise<void> {
-  return unlessOneDies(starting, context, () => starting.devices.map((device) => lockDown(device, lock)));
+  const devices = starting.devices.filter(hasMonitor);
+  return unlessOneDies(starting, context, () => devices.map((device) => lockDown(device, lock)));
 }
 
 /**
  * Attaches the backends of devices that were locked down. All at once, and the VMM's monitor with them: it answers when its
- * proxies have found their devices, which exist only after their own commands ran. Then the VMM is locked down too.
+ * proxies have found their devices, which exist only after their own commands ran. Then the VMM is locked down too, and with it
+ * the programs that are no QEMU: each has answered the VMM, so it has started, and there is nothing of the tenant's yet.
  */
 export function attachAll(starting: StartingProcesses, context: DeathContext): Promise<void> {
   const { devices, vmm } = starting;
-  const begin = () => [...devices.map(attach), ...(vmm === null ? [] : [lockDown(vmm, lockGate)])];
+  const programs = devices.filter((device) => !hasMonitor(device));
+  const lockRest = async (last: MachineProcess): Promise<void> => {
+    await lockDown(last, lockGate);
+    await Promise.all(programs.map(lockGate));
+  };
+  const begin = () => [...devices.map(attach), ...(vmm === null ? [] : [lockRest(vmm)])];
   return unlessOneDies(starting, context, begin);
 }
 
@@ -65,11 +72,16 @@ const LOAD_ALL_TYPES = { execute: "qom-list-types", arguments: { implements: "ir
 
 /** When QEMU answers a command its main loop runs, its signal handlers are installed and its own threads are made. */
 async function lockDown(process: MachineProcess, lock: LockDown): Promise<void> {
-  await process.monitor.open();
-  await process.monitor.execute(LOAD_ALL_TYPES.execute, LOAD_ALL_TYPES.arguments);
+  const monitor = monitorOf(process);
+  await monitor.open();
+  await monitor.execute(LOAD_ALL_TYPES.execute, LOAD_ALL_TYPES.arguments);
   await lock(process);
 }
 
-async function attach({ confined, monitor }: MachineProcess): Promise<void> {
-  for (const command of confined.plan.monitor) await monitor.execute(command.execute, command.arguments);
+async function attach(process: MachineProcess): Promise<void> {
+  for (const command of process.confined.plan.monitor) await monitorOf(process).execute(command.execute, command.arguments);
+}
+
+function hasMonitor({ monitor }: MachineProcess): boolean {
+  return monitor !== null;
 }

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { dataKey, type FdPlan, imageKey, type ProcessPlan } from "../plan/index.js";
-import type { HeldFd } from "../sandbox/index.js";
+import type { HeldFd } from "../verify/index.js";
 import type { OpenedFile } from "./image.js";
 import { labelledPipe, labelledSockets } from "./labelled_fds.js";
 import { openTap } from "./tap.js";
@@ -10,8 +10,9 @@ export interface ProcessFds {
   /** Fds of the process's manifest as the launcher holds them until the process is verified. */
   readonly held: readonly HeldFd[];
   /** The launcher's ends; whoever reads from one takes it over. */
-  readonly monitor: number;
   readonly log: number;
+  /** null for a program that is no QEMU. */
+  readonly monitor: number | null;
   /** null where the process has no serial console or line. */
   readonly serial: number | null;
 }
@@ -23,7 +24,7 @@ export function channelInodeOf(plan: ProcessPlan, held: readonly HeldFd[]): numb
   return own === undefined ? null : Number(own.inode.split(":")[1]);
 }
 
-/** Makes all fds of a VM: one channel per device, one monitor and one log per process, the serial console. */
+/** Makes all fds of a VM: one channel per device, one log per process, one monitor per QEMU, the serial console. */
 export class MachineFds {
   readonly #channels = new Map<string, [number, number]>();
   readonly #open = new Set<number>();
@@ -39,9 +40,10 @@ export class MachineFds {
   make(plan: ProcessPlan): ProcessFds {
     const { selinux } = plan;
     const [log, logEnd] = this.#keep(labelledPipe(selinux?.log));
-    const [monitor, monitorEnd] = this.#keep(labelledSockets(selinux?.monitor));
-    const needsSerial = plan.fds.some((fd) => fd.source.from === "serial");
-    const [serial, serialEnd] = needsSerial ? this.#keep(labelledSockets(selinux?.monitor)) : [null, null];
+    const socketsFor = (from: "monitor" | "serial"): readonly [number, number] | readonly [null, null] =>
+      plan.fds.some((fd) => fd.source.from === from) ? this.#keep(labelledSockets(selinux?.monitor)) : [null, null];
+    const [monitor, monitorEnd] = socketsFor("monitor");
+    const [serial, serialEnd] = socketsFor("serial");
     const sourceOf = (fd: FdPlan): number => {
       switch (fd.source.from) {
         case "null":
@@ -49,7 +51,7 @@ export class MachineFds {
         case "log":
           return logEnd;
         case "monitor":
-          return monitorEnd;
+          return monitorEnd as number;
         case "serial":
           return serialEnd as number;
         case "channel":

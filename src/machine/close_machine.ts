@@ -6,7 +6,7 @@ import type { MachineParts } from "./machine_parts.js";
 /** Closes what the supervisor holds of a VM whose processes were ended, and leaves nothing of it behind. Returns how it ended. */
 export async function closeMachine(parts: MachineParts, ending: Ending): Promise<Ending> {
   const { directories, run, onCleanupStep } = parts;
-  for (const { monitor } of parts.processes.values()) monitor.close();
+  for (const { monitor } of parts.processes.values()) monitor?.close();
   parts.kernelLog.close();
   parts.keeper.close();
   const { process, reason, detail, exitCode } = ending;

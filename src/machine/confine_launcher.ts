@@ -1,5 +1,6 @@
 import { SandboxError } from "../errors/index.js";
-import { confineSelf, type Difference, readLauncher } from "../sandbox/index.js";
+import { confineSelf } from "../sandbox/index.js";
+import { type Difference, readLauncher } from "../verify/index.js";
 import type { RunningMachine } from "./running_machine.js";
 
 /**

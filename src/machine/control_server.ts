@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { Server, type Socket } from "node:net";
 import { MachineError, SpecError } from "../errors/index.js";
 import { addon } from "../kernel/index.js";
+import type { ProcessPlan } from "../plan/index.js";
 import { logEvent, watchEvents } from "../state/index.js";
 import {
   CONTROL_NAME,
@@ -153,6 +154,7 @@ async function runMonitorCommand(supervision: Supervision, request: ControlReque
     });
   }
   requirePermitted(process.confined.plan.role, request.command);
+  if (process.monitor === null) throw withoutMonitor(machine.plan.vm, process.confined.plan);
   return process.monitor.execute(request.command, request.arguments);
 }
 
@@ -168,6 +170,16 @@ async function follow(supervision: Supervision, { socket, send }: Connection): P
   } finally {
     unfollow();
   }
+}
+
+function withoutMonitor(vm: string, { id, program }: ProcessPlan): SpecError {
+  return new SpecError({
+    code: "monitor-absent",
+    tried: `Cannot ask process "${id}" of VM "${vm}"`,
+    subject: id,
+    answer: `its program, ${program}, has no monitor`,
+    remedy: "Ask the VMM, or a device that QEMU emulates.",
+  });
 }
 
 function garbled(vm: string, answer: string): MachineError {

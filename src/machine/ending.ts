@@ -52,6 +52,14 @@ export function isUnknown({ exitCode, signal }: ExitStatus): boolean {
   return exitCode === null && signal === null;
 }
 
+/**
+ * Whether a process ended as QEMU does when it is told to quit or its channel closes. Neither a signal nor an exit code that
+ * tells of an error is an end in order; an end that nothing tells of is taken for one.
+ */
+export function isInOrder(status: ExitStatus): boolean {
+  return status.exitCode === 0 || isUnknown(status);
+}
+
 /** `exit status 1`, `SIGSYS (a call that its seccomp filter refuses)`. */
 export function describeExit(status: ExitStatus): string {
   if (status.exitCode !== null) return `exit status ${status.exitCode}`;

@@ -1,35 +1,10 @@
 import { StateError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import type { LauncherPlan, LaunchPlan } from "../plan/index.js";
-import type { StartedProcess } from "../sandbox/index.js";
 import type { VmSpec } from "../spec/index.js";
-import {
-  type Directories,
-  isAlive,
-  type KnownRun,
-  listRuns,
-  type OwnedRun,
-  type RecordedProcess,
-  readJson,
-  writeJson,
-} from "../state/index.js";
+import { type Directories, type KnownRun, listRuns, type OwnedRun, readJson, writeJson } from "../state/index.js";
+import { EVIDENCE_NAME, type Evidence, type RecordedSpec } from "../verify/index.js";
 import type { ProcessFds } from "./channels.js";
-
-/** What a launch leaves beside its record, so that any later reader can hold a process against its plan. */
-interface Evidence {
-  readonly plan: LaunchPlan;
-  /** What the VM file said, for whoever supervises later. */
-  readonly spec: RecordedSpec;
-  /** `dev:ino` of each manifest fd, by process and fd number. */
-  readonly inodes: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** By role. */
-  readonly inventories: Readonly<Record<string, ProgramInventory>>;
-}
-
-/** A VM file without the positions of its values, which are its text's. */
-export type RecordedSpec = Omit<VmSpec, "source"> & { readonly source: { readonly file: string; readonly directory: string } };
-
-const EVIDENCE_NAME = "plan.json";
 
 export function keepEvidence(
   run: OwnedRun,
@@ -53,7 +28,7 @@ export function keepEvidence(
 export interface EvidenceChange {
   readonly plan: LaunchPlan;
   readonly spec: RecordedSpec;
-  /** Files of the role of a process that was added, by role. */
+  /** Files of the role of a process that was added, by roleKey(). */
   readonly inventories?: Evidence["inventories"];
   /** `dev:ino` of fds that were added, by process and fd number. */
   readonly inodes?: Evidence["inodes"];
@@ -88,14 +63,6 @@ export function replaceLauncherPlan(run: OwnedRun, launcher: LauncherPlan): void
   writeJson(path, { ...evidence, plan: { ...evidence.plan, launcher } });
 }
 
-/** The plan of a VM on record, its live processes, ready to be compared, and those on record that have ended. */
-export interface RunEvidence {
-  readonly plan: LaunchPlan;
-  readonly spec: RecordedSpec;
-  readonly started: readonly StartedProcess[];
-  readonly missing: readonly RecordedProcess[];
-}
-
 /** Which process of which VM of this host was given the object of this `dev:ino`; null when no record names it. */
 export function findHolder(directories: Directories, inode: string): { vm: string; process: string } | null {
   for (const run of listRuns(directories)) {
@@ -104,24 +71,6 @@ export function findHolder(directories: Directories, inode: string): { vm: strin
     if (given !== undefined) return { vm: run.record.vm, process: given[0] };
   }
   return null;
-}
-
-/** What a launch left; null when it had not come that far. */
-export function readEvidence(run: KnownRun): RunEvidence | null {
-  const evidence = readJson(`${run.directory}/${EVIDENCE_NAME}`) as Evidence | null;
-  if (evidence === null) return null;
-  // The pid of one that ended may be another's by now.
-  const missing = run.record.processes.filter((recorded) => !isAlive(recorded));
-  const alive = run.record.processes.filter((recorded) => !missing.includes(recorded));
-  const started = alive.flatMap((recorded): StartedProcess[] => {
-    const plan = evidence.plan.processes.find((process) => process.id === recorded.id);
-    const inventory = evidence.inventories[recorded.role];
-    if (plan === undefined || inventory === undefined) return [];
-    const inodes = evidence.inodes[recorded.id] ?? {};
-    const held = plan.fds.map((fd) => ({ plan: fd, fd: null, inode: inodes[String(fd.fd)] ?? "" }));
-    return [{ plan, pid: recorded.pid, session: recorded.session, phase: null, inventory, held }];
-  });
-  return { plan: evidence.plan, spec: evidence.spec, started, missing };
 }
 
 /** The cgroup that a run's plan names; null without one, or without a plan that can be read. */

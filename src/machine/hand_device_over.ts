@@ -21,7 +21,8 @@ export function handDeviceOver(directory: string, token: string, { prepared, fds
   const listener = gate?.copyListener() ?? -1;
   const [memory = -1, maps = -1] = opened;
   const { monitor, log, serial } = fds;
-  const named = new Map(Object.entries({ pidfd, monitor, log, channel, listener, memory, maps }));
+  const named = new Map(Object.entries({ pidfd, log, channel, listener, memory, maps }));
+  if (monitor !== null) named.set("monitor", monitor);
   if (serial !== null) named.set("serial", serial);
   try {
     handOver(directory, token, new Map([...named, ...fdsOfLines(prepared.lines)]));

@@ -16,7 +16,8 @@ export interface Hang {
 export interface WatchedProcess {
   readonly id: string;
   readonly pid: number;
-  readonly monitor: Pick<QmpClient, "execute">;
+  /** null for a program that is no QEMU: it shows by its channel alone that it lives. */
+  readonly monitor: Pick<QmpClient, "execute"> | null;
   /** Inode of its own end of the channel to the VMM; null for the VMM. */
   readonly channelInode: number | null;
 }
@@ -32,7 +33,7 @@ const PATIENCE = 4;
 interface Watched {
   readonly process: WatchedProcess;
   readonly clock: ProgressClock;
-  answers: number;
+  answers: number | null;
   /** A question is open. */
   asking: boolean;
 }
@@ -58,9 +59,10 @@ export class HangWatch {
   }
 
   add(process: WatchedProcess): void {
-    const first = { nowMs: performance.now(), answers: 0, unreadBytes: null, activity: null };
+    const answers = process.monitor === null ? null : 0;
+    const first = { nowMs: performance.now(), answers, unreadBytes: null, activity: null };
     const clock = new ProgressClock(first, 2 * this.#stepMs);
-    this.#watched.set(process.id, { process, clock, answers: 0, asking: false });
+    this.#watched.set(process.id, { process, clock, answers, asking: false });
   }
 
   remove(id: string): void {
@@ -123,12 +125,14 @@ export class HangWatch {
   }
 
   #ask(watched: Watched): void {
+    const { monitor } = watched.process;
+    if (monitor === null) return;
     watched.asking = true;
     const answered = (answers: number): void => {
       watched.asking = false;
-      watched.answers += answers;
+      watched.answers = (watched.answers ?? 0) + answers;
     };
-    watched.process.monitor.execute("query-status", undefined, this.#deadlineMs * PATIENCE).then(
+    monitor.execute("query-status", undefined, this.#deadlineMs * PATIENCE).then(
       () => answered(1),
       () => answered(0),
     );

@@ -7,7 +7,7 @@ import type { AdditionReport } from "./addition_facts.js";
 import { changeEvidence } from "./evidence.js";
 import type { Handover } from "./handover.js";
 import { Addition, endProcess, letGoOfLines } from "./hot_plug_addition.js";
-import type { MachineProcess } from "./machine_process.js";
+import { type MachineProcess, monitorOf } from "./machine_process.js";
 import type { QmpClient } from "./qmp_client.js";
 import type { Supervision } from "./supervision.js";
 import type { Talk } from "./talk.js";
@@ -74,7 +74,7 @@ export class HotPlug {
   get #vmm(): QmpClient {
     const vmm = this.#supervision.processes.get(VMM_ID);
     if (vmm === undefined) throw new Error("a machine without a VMM");
-    return vmm.monitor;
+    return monitorOf(vmm);
   }
 
   #added(id: string): ProcessPlan | undefined {

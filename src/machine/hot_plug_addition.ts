@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { closeSync } from "node:fs";
-import { type ProcessPlan, requireHotPlugSlot } from "../plan/index.js";
+import { type ProcessPlan, requireHotPlugSlot, roleKey } from "../plan/index.js";
+import { DeviceProxy } from "../protocol/index.js";
 import { CallGate, watchProcess } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { logEvent } from "../state/index.js";
@@ -11,7 +12,7 @@ import { orEarlyDeath } from "./early_death.js";
 import { changeEvidence } from "./evidence.js";
 import type { Handover } from "./handover.js";
 import { holdListeners, keptFds, keptLines } from "./keeper.js";
-import type { MachineProcess } from "./machine_process.js";
+import { type MachineProcess, monitorOf } from "./machine_process.js";
 import { ProcessLog } from "./process_log.js";
 import { QmpClient } from "./qmp_client.js";
 import { logRefusals } from "./refused_call.js";
@@ -19,6 +20,9 @@ import { connectSerialEnd, namesOfLine, takeLines } from "./serial_line.js";
 import { removeStrays } from "./strays.js";
 import type { Supervision } from "./supervision.js";
 import type { Talk } from "./talk.js";
+
+/** Register of configuration space: PCI Local Bus Specification 3.0, 6.1. */
+const VENDOR_ID = 0x00;
 
 /** How long a device process may take to end once the VMM has closed its channel, in ms. */
 const FOLLOW_GRACE_MS = 1000;
@@ -53,6 +57,7 @@ export class Addition {
     const starting = { devices: [process], vmm: null };
     // Its gate is with whoever started it until it is verified.
     await lockDevices(starting, context, () => talk.ask({ step: "lock" }));
+    if (process.monitor === null) await orEarlyDeath([process], context, () => this.#lockProgram(id, talk));
     await attachAll(starting, context);
     await orEarlyDeath([process], context, async () => {
       await talk.ask({ step: "verify" });
@@ -79,7 +84,8 @@ export class Addition {
     const { run, keeper, feed, onLogLine } = this.#supervision;
     const { pid, session, startTime, id } = facts.process;
     run.update({ processes: [...run.record.processes, facts.process], uids: [...run.record.uids, plan.uid] });
-    const [monitor, log] = [this.#take("monitor"), this.#take("log")];
+    const log = this.#take("log");
+    const monitor = this.#handed.has("monitor") ? this.#take("monitor") : null;
     const serial = this.#handed.has("serial") ? this.#take("serial") : null;
     const lines = takeLines(this.#handed, [id]);
     for (const kept of [...keptFds(new Map([[id, { monitor, log, serial }]])), ...keptLines(lines)]) keeper.hold(kept);
@@ -92,12 +98,19 @@ export class Addition {
     const process: MachineProcess = {
       // It is the child of whoever started it.
       confined: { ...watchProcess(plan, { pid, session, pidfd: this.#pidfd(), gate: new CallGate(plan) }), startTime },
-      monitor: new QmpClient(monitor, id),
+      monitor: monitor === null ? null : new QmpClient(monitor, id),
       log: new ProcessLog(log, show),
       channelInode: Number(facts.inodes[id]?.[String(channelFd)]?.split(":")[1]),
     };
     this.#process = process;
     return process;
+  }
+
+  /** A program that is no QEMU has started when it answers on its channel, which the VMM does not have yet. */
+  async #lockProgram(name: string, talk: Talk): Promise<void> {
+    const proxy = new DeviceProxy({ fd: this.#handed.get("channel") ?? -1, name, keepsFd: true });
+    await proxy.readConfig(VENDOR_ID, 2).finally(() => proxy.close());
+    await talk.ask({ step: "lock" });
   }
 
   /** From here on its start calls are refused here and, should this supervisor die, by the keeper. */
@@ -116,8 +129,9 @@ export class Addition {
   }
 
   async #join({ join }: AdditionFacts, id: string): Promise<void> {
-    const vmm = this.#supervision.processes.get(VMM_ID)?.monitor;
-    if (vmm === undefined) throw new Error("a machine without a VMM");
+    const process = this.#supervision.processes.get(VMM_ID);
+    if (process === undefined) throw new Error("a machine without a VMM");
+    const vmm = monitorOf(process);
     await vmm.passFd(id, this.#handed.get("channel") ?? -1);
     // QEMU closes the descriptor itself when the command fails after it has taken it.
     await vmm.execute(join.execute, join.arguments).catch(async (error: unknown) => {
@@ -131,12 +145,12 @@ export class Addition {
   /** Nothing here fails but for a full disk; the device is part of the VM now. */
   #keep({ plan, spec, inodes, inventory }: AdditionFacts, process: MachineProcess): void {
     const { run, machine, planning, processes } = this.#supervision;
-    const { id, role } = process.confined.plan;
+    const { id } = process.confined.plan;
     this.#supervision.spec = spec;
     processes.set(id, process);
     machine.replacePlan(plan);
     machine.watch(process);
-    changeEvidence(run, { plan, spec, inodes, inventories: { [role]: inventory } });
+    changeEvidence(run, { plan, spec, inodes, inventories: { [roleKey(process.confined.plan)]: inventory } });
     const detail = `device "${id}" is part of the VM`;
     logEvent(planning.directories, { event: "device-added", vm: plan.vm, process: id, detail });
   }
@@ -173,5 +187,5 @@ export async function endProcess({ confined, monitor }: MachineProcess): Promise
   const timer = setTimeout(() => confined.kill(), FOLLOW_GRACE_MS);
   await confined.ended;
   clearTimeout(timer);
-  monitor.close();
+  monitor?.close();
 }

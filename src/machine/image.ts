@@ -77,7 +77,12 @@ export function openTenantFile(request: FileRequest, directory: string, roots: r
       sizeBytes: facts.size,
       inode,
       identity: facts.isBlockDevice() ? `block ${deviceNumber(facts.rdev)}` : inode,
-      facts: { kind: facts.isBlockDevice() ? "block" : "file", path, blockDevice: blockDeviceOf(facts) },
+      facts: {
+        kind: facts.isBlockDevice() ? "block" : "file",
+        sizeBytes: facts.size,
+        path,
+        blockDevice: blockDeviceOf(facts),
+      },
     };
   } finally {
     closeSync(pathFd);

@@ -1,15 +1,15 @@
 import { StateError } from "../errors/index.js";
+import type { Layer } from "../spec/index.js";
+import type { KnownRun } from "../state/index.js";
 import {
   type Difference,
   describeLayers,
   type LayerReport,
   type MachineReading,
+  readEvidence,
   readMachine,
   type StartedProcess,
-} from "../sandbox/index.js";
-import type { Layer } from "../spec/index.js";
-import type { KnownRun } from "../state/index.js";
-import { readEvidence } from "./evidence.js";
+} from "../verify/index.js";
 import { type InspectedLauncher, inspectLauncher } from "./inspect_launcher.js";
 
 /** What `bulkhead inspect --json` prints: every `observed` read from the kernel now. */

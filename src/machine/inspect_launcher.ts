@@ -1,6 +1,6 @@
 import type { LaunchPlan } from "../plan/index.js";
-import { type Difference, LAUNCHER_ID, type LauncherReading, readLauncher } from "../sandbox/index.js";
 import { isAlive, type KnownRun } from "../state/index.js";
+import { type Difference, LAUNCHER_ID, type LauncherReading, readLauncher } from "../verify/index.js";
 
 /** The launcher of a VM, its `observed` read from the kernel now. */
 export interface InspectedLauncher {

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { Socket } from "node:net";
 import type { ProcessPlan } from "../plan/index.js";
-import type { HeldFd } from "../sandbox/index.js";
+import type { HeldFd } from "../verify/index.js";
 import type { OpenedFile } from "./image.js";
 import { VERDICT_BYTES } from "./image_verdict.js";
 import { labelledSockets } from "./labelled_fds.js";

@@ -1,16 +1,9 @@
 import { SpecError } from "../errors/index.js";
 import { imageKey, JUDGE_FDS, type LaunchPlan, type ProcessPlan } from "../plan/index.js";
-import {
-  type ConfinedProcess,
-  openSession,
-  prepareRoot,
-  removeCgroup,
-  type Session,
-  startProcess,
-  verifyMachine,
-} from "../sandbox/index.js";
+import { type ConfinedProcess, openSession, prepareRoot, removeCgroup, type Session, startProcess } from "../sandbox/index.js";
 import { logEvent } from "../state/index.js";
 import { quoteValue } from "../text/index.js";
+import { verifyMachine } from "../verify/index.js";
 import { describeExit } from "./ending.js";
 import type { OpenedFile } from "./image.js";
 import { decodeVerdict, type ImageVerdict, VERDICT_BYTES } from "./image_verdict.js";
@@ -35,45 +28,62 @@ interface Sitting extends JudgeInputs {
 
 /**
  * Has every qcow2 image of a plan judged, each by a confined process of its own that is verified before it reads the first
- * byte. Throws SpecError "image-malformed", "image-names-files", "image-encrypted" or "image-hostile" with the image's place.
+ * byte. Returns the size of the disk that each holds, in bytes, by imageKey(). Throws SpecError "image-malformed",
+ * "image-names-files", "image-encrypted" or "image-hostile" with the image's place.
  */
-export async function judgeImages(inputs: JudgeInputs): Promise<void> {
+export async function judgeImages(inputs: JudgeInputs): Promise<ReadonlyMap<string, bigint>> {
   const { plan, role, request } = inputs;
-  if (plan.judges.length === 0) return;
+  const virtualBytes = new Map<string, bigint>();
+  if (plan.judges.length === 0) return virtualBytes;
   await prepareRoot(request.directories.cache, role.inputs.inventory, plan.judges[0]?.selinux ?? null);
   // The VM's own is made when its processes start: a judge is never in one session with them.
   const session = openSession({ ...plan, processes: plan.judges });
   try {
     // One after the other: judges of one device have one uid, and none may meet another.
-    for (const judge of plan.judges) await judgeImage({ ...inputs, session }, judge);
+    for (const judge of plan.judges) {
+      const image = findImage(inputs, judge);
+      virtualBytes.set(image.key, await judgeImage({ ...inputs, session }, judge, image));
+    }
+    return virtualBytes;
   } finally {
     session.close();
   }
 }
 
-async function judgeImage(inputs: Sitting, judge: ProcessPlan): Promise<void> {
-  const image = findImage(inputs, judge);
+async function judgeImage(inputs: Sitting, judge: ProcessPlan, image: JudgedImage): Promise<bigint> {
   const verdict = await askJudge(inputs, judge, image.file);
-  const refusal = typeof verdict === "string" ? { ...HOSTILE, answer: verdict } : refusalOf(verdict, image);
-  if (refusal === null) return;
+  if (typeof verdict === "string") throw refused(image, { ...HOSTILE, answer: verdict });
+  if (!verdict.sound) throw refused(image, malformed(verdict));
+  const refusal = refusalOf(verdict, image);
+  if (refusal !== null) throw refused(image, refusal);
+  return verdict.virtualBytes;
+}
+
+interface Refusal {
+  readonly code: string;
+  readonly answer: string;
+  readonly remedy: string;
+}
+
+function refused(image: JudgedImage, refusal: Refusal): SpecError {
   const tried = `${image.position()}: cannot use the qcow2 image ${quoteValue(image.name)}`;
-  throw new SpecError({ ...refusal, tried, subject: image.file.facts.path });
+  return new SpecError({ ...refusal, tried, subject: image.file.facts.path });
 }
 
 const HOSTILE = { code: "image-hostile", remedy: "Do not use it; keep it to report it." };
 const NAMES_FILES = "image-names-files";
 
+function malformed({ fault, value, offset }: ImageVerdict & { readonly sound: false }): Refusal {
+  return {
+    code: "image-malformed",
+    answer: `${fault} (${value} at offset ${offset})`,
+    remedy: "Name a sound one, or make one of it with qemu-img convert on a machine that may be lost.",
+  };
+}
+
 /** Null for an image that the VM file describes rightly. */
-function refusalOf(verdict: ImageVerdict, named: NamedFiles): { code: string; answer: string; remedy: string } | null {
+function refusalOf(verdict: ImageVerdict & { readonly sound: true }, named: NamedFiles): Refusal | null {
   const { hasBacking, hasData } = named;
-  if (!verdict.sound) {
-    const answer = `${verdict.fault} (${verdict.value} at offset ${verdict.offset})`;
-    return {
-      code: "image-malformed",
-      answer,
-      remedy: "Name a sound one, or make one of it with qemu-img convert on a machine that may be lost.",
-    };
-  }
   if (verdict.isEncrypted) {
     return {
       code: "image-encrypted",
@@ -110,6 +120,8 @@ interface NamedFiles {
 }
 
 interface JudgedImage extends NamedFiles {
+  /** As imageKey() names it. */
+  readonly key: string;
   readonly file: OpenedFile;
   readonly name: string;
   readonly position: () => string;
@@ -119,15 +131,16 @@ function findImage({ request, images }: JudgeInputs, judge: ProcessPlan): Judged
   const source = judge.fds.find((fd) => fd.fd === JUDGE_FDS.image)?.source;
   if (source?.from !== "image" && source?.from !== "backing") throw new Error(`the plan of ${judge.id} has no image`);
   const layer = source.from === "image" ? 0 : source.layer;
-  const file = images.get(imageKey(source.device, layer));
+  const key = imageKey(source.device, layer);
+  const file = images.get(key);
   const { devices, source: text } = request.spec;
   const index = devices.findIndex((device) => device.id === source.device);
   const disk = devices[index]?.disk;
   if (file === undefined || disk === undefined || disk === null) throw new Error(`no image was opened for ${judge.id}`);
-  const key = ["devices", index, "disk", ...Array<string>(layer).fill("backing"), "file"];
+  const place = ["devices", index, "disk", ...Array<string>(layer).fill("backing"), "file"];
   const { file: name = "", dataFile } = [disk, ...disk.backing][layer] ?? {};
   const named = { hasBacking: layer < disk.backing.length, hasData: dataFile !== undefined };
-  return { file, name, ...named, position: () => text.locate(key) };
+  return { key, file, name, ...named, position: () => text.locate(place) };
 }
 
 /** Why there is no verdict, in words, when the judge died, fell silent or said something else: its image made it do so. */

@@ -152,7 +152,7 @@ function keeperGone(vm: string, answer: string, cause?: unknown): MachineError {
 /** What a keeper shall hold of a VM's processes, by the fds made for them. */
 export function keptFds(manifests: ReadonlyMap<string, Omit<ProcessFds, "held">>): KeptFd[] {
   return [...manifests].flatMap(([id, { monitor, log, serial }]): KeptFd[] => [
-    { name: `${id}/monitor`, kind: "stream", fd: monitor },
+    ...(monitor === null ? [] : [{ name: `${id}/monitor`, kind: "stream", fd: monitor } as const]),
     { name: `${id}/log`, kind: "drained", fd: log },
     ...(serial === null ? [] : [{ name: `${id}/serial`, kind: "drained", fd: serial } as const]),
   ]);

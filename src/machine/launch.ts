@@ -1,9 +1,10 @@
 import { MachineError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
-import type { ProcessPlan } from "../plan/index.js";
-import { openSession, prepareRoot, type Session, verifySettledMachine } from "../sandbox/index.js";
+import { type ProcessPlan, roleKey } from "../plan/index.js";
+import { openSession, prepareRoot, type Session } from "../sandbox/index.js";
 import { VMM_ID } from "../spec/index.js";
 import { logEvent, OwnedRun } from "../state/index.js";
+import { verifySettledMachine } from "../verify/index.js";
 import { attachAll, lockDevices, startingOf } from "./attach.js";
 import { MachineFds, type ProcessFds } from "./channels.js";
 import { claimCgroup } from "./claim_cgroup.js";
@@ -17,7 +18,7 @@ import { describeReading, type Inspection } from "./inspect.js";
 import { holdListeners, KEPT_AUDIT, Keeper, type KeptFd, keptFds, keptLines } from "./keeper.js";
 import { KernelLog } from "./kernel_log.js";
 import { type LaunchRequest, type LaunchStep, launchAborted } from "./launch_request.js";
-import type { MachineProcess } from "./machine_process.js";
+import { type MachineProcess, monitorOf } from "./machine_process.js";
 import { orTryModel } from "./model_trial.js";
 import { type PlanRequest, type PreparedPlan, preparePlan } from "./prepare_plan.js";
 import { RunningMachine } from "./running_machine.js";
@@ -157,7 +158,7 @@ class Launch {
     const { filters, files } = this.#prepared;
     if (plan.warning !== undefined) this.#request.onWarning?.(plan.id, plan.warning);
     const fds = this.#manifestOf(plan);
-    const filter = filters.get(plan.role);
+    const filter = filters.get(roleKey(plan));
     if (filter === undefined) throw new Error(`no filter was compiled for role ${plan.role}`);
     const { alterSpawn, onLogLine } = this.#request;
     const { directories } = this.#request;
@@ -194,7 +195,7 @@ class Launch {
       return { plan: process, pid, session, phase: gate?.phase ?? null, inventory: this.#inventoryOf(process), held };
     });
     // The VMM answers while the kernel is read.
-    const deviceTree = verifyDeviceTree(this.#processOf(VMM_ID).monitor, plan.vm, plan.machine.hotPlugSlots);
+    const deviceTree = verifyDeviceTree(monitorOf(this.#processOf(VMM_ID)), plan.vm, plan.machine.hotPlugSlots);
     const [reading] = await Promise.all([verifySettledMachine(plan, started), deviceTree]);
     return { schemaVersion: 1, vm: plan.vm, state: "starting", launcher: null, ...describeReading(reading, started) };
   }
@@ -211,7 +212,7 @@ class Launch {
       openControl({ ...parts, machine, feed: this.#feed, spec, planning: this.#request, onLogLine });
       this.#step("continue");
       isTold = true;
-      await this.#processOf(VMM_ID).monitor.execute("cont");
+      await monitorOf(this.#processOf(VMM_ID)).execute("cont");
       this.#run.update({ state: "running" });
       logEvent(directories, { event: "running", vm: plan.vm });
       this.#step("run");
@@ -241,7 +242,7 @@ class Launch {
   }
 
   #inventoryOf(plan: ProcessPlan): ProgramInventory {
-    const inventory = this.#prepared.inventories.get(plan.role);
+    const inventory = this.#prepared.inventories.get(roleKey(plan));
     if (inventory === undefined) throw new Error(`no inventory was taken for role ${plan.role}`);
     return inventory;
   }

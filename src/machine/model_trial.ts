@@ -1,5 +1,5 @@
 import { MachineError, PolicyError } from "../errors/index.js";
-import type { DeviceSpec, VmSpec } from "../spec/index.js";
+import type { DeviceSpec, ModelledDevice, VmSpec } from "../spec/index.js";
 import type { PlanRequest, PreparedPlan } from "./prepare_plan.js";
 
 /**
@@ -17,7 +17,7 @@ export async function orTryModel(
   } catch (refusal) {
     if (!(refusal instanceof PolicyError) || refusal.code !== "model-unlisted") throw refusal;
     const index = request.spec.devices.findIndex(({ model }) => model === refusal.subject);
-    const device = request.spec.devices[index] as DeviceSpec;
+    const device = request.spec.devices[index] as ModelledDevice;
     const prepared = await prepare({ ...request, spec: reduceToModel(request.spec, device), anyModel: true });
     const words = await tryFirstDevice(prepared).then(() => null, wordsOf);
     throw wordTrial(device, request.spec.source.locate(["devices", index, "model"]), { words, refusal });
@@ -39,7 +39,7 @@ function wordsOf(error: unknown): string {
   return OPTION_AND_WORDS.exec(lastLine)?.[1] ?? lastLine.replace(/\.$/, "");
 }
 
-function wordTrial(device: DeviceSpec, position: string, trial: { words: string | null; refusal: PolicyError }): PolicyError {
+function wordTrial(device: ModelledDevice, position: string, trial: { words: string | null; refusal: PolicyError }): PolicyError {
   const { words, refusal } = trial;
   const needsMsi = words !== null && /\bMSI(-X)?\b/.test(words);
   const answer =

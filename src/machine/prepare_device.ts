@@ -6,12 +6,14 @@ import {
   IMAGE_JUDGE_ROLE,
   type LaunchPlan,
   planAddedDevice,
+  roleKey,
+  withJudgedFileSize,
 } from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
 import { type AddedDevice, addDeviceToSpec, checkAgainstHost, type VmSpec } from "../spec/index.js";
 import { readUidUse, reserveUid } from "../state/index.js";
+import type { RecordedSpec } from "../verify/index.js";
 import { drawLabelsOfAdded } from "./draw_identities.js";
-import type { RecordedSpec } from "./evidence.js";
 import type { OpenedFile } from "./image.js";
 import { holdImages } from "./image_labels.js";
 import { judgeImages } from "./judge_images.js";
@@ -66,12 +68,16 @@ export async function prepareDevice(vm: RunningVm, added: AddedDevice): Promise<
     holdImages(directories, { vm: spec.name, processes: [planned.process] }, images);
     const judge = roles.get(IMAGE_JUDGE_ROLE);
     const plan = { ...planned.plan, judges: planned.judges };
-    if (judge !== undefined) await judgeImages({ request: { ...planning, spec }, plan, role: judge, images });
-    const role = roles.get(device.role);
+    const request = { ...planning, spec };
+    const virtualBytes = judge === undefined ? new Map() : await judgeImages({ request, plan, role: judge, images });
+    const process = withJudgedFileSize(planned.process, device, { images: facts, virtualBytes });
+    const processes = planned.plan.processes.map((one) => (one.id === process.id ? process : one));
+    const role = roles.get(roleKey(device));
     if (role === undefined) throw new Error(`role ${device.role} was not resolved`);
     // Last, as at launch: a log that is absent is made, and what was refused before has made none.
     const lines = openLineOf(device.id, { spec, hostConfig, claimIn: directories });
-    return { ...planned, spec, filter: role.filter, inventory: role.inputs.inventory, images, lines };
+    const bounded = { ...planned, process, plan: { ...planned.plan, processes } };
+    return { ...bounded, spec, filter: role.filter, inventory: role.inputs.inventory, images, lines };
   } catch (error) {
     for (const { fd } of images.values()) closeSync(fd);
     throw error;

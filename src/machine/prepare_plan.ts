@@ -1,14 +1,29 @@
 import { PolicyError } from "../errors/index.js";
 import { type HostFacts, type ProgramInventory, probeHost } from "../host/index.js";
-import { IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan, planLaunch, type VmCgroupPlan } from "../plan/index.js";
+import {
+  IMAGE_JUDGE_ROLE,
+  imageLayers,
+  type LaunchPlan,
+  planLaunch,
+  roleKey,
+  type VmCgroupPlan,
+  withJudgedFileSize,
+} from "../plan/index.js";
 import { rootsDirectory } from "../sandbox/index.js";
-import { checkAgainstHost, type HostConfig, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
+import { checkAgainstHost, type HostConfig, isModelled, type QemuInstallation, VMM_ID, type VmSpec } from "../spec/index.js";
 import type { Directories } from "../state/index.js";
 import { drawIdentities } from "./draw_identities.js";
 import { holdImages } from "./image_labels.js";
-import { judgeImages } from "./judge_images.js";
+import { type JudgeInputs, judgeImages } from "./judge_images.js";
 import { labelSupervisor, resolveLauncher } from "./prepare_launcher.js";
-import { type PolicyFolder, type ResolvedRole, readPolicyFolder, resolveImageJudge, resolveRole } from "./resolved_role.js";
+import {
+  type PolicyFolder,
+  type ResolvedRole,
+  readPolicyFolder,
+  resolveImageJudge,
+  resolveProgramRole,
+  resolveRole,
+} from "./resolved_role.js";
 import { closeTenantFiles, makeSerialLogs, openTenantFiles, type TenantFiles } from "./tenant_files.js";
 
 export interface PlanRequest {
@@ -20,13 +35,15 @@ export interface PlanRequest {
   readonly qemu: QemuInstallation;
   /** Plan models that their roles do not list, for a trial that runs no guest. Default: they are refused. */
   readonly anyModel?: boolean;
+  /** For the compliance suite: a static program of the host that stands at QEMU's path in every private root. */
+  readonly standIn?: string;
 }
 
 export interface PreparedPlan {
   readonly plan: LaunchPlan;
   readonly facts: HostFacts;
   readonly files: TenantFiles;
-  /** By role: the array of struct sock_filter. */
+  /** By roleKey(): the array of struct sock_filter. */
   readonly filters: ReadonlyMap<string, Buffer>;
   readonly inventories: ReadonlyMap<string, ProgramInventory>;
   /** Likewise, for the launcher itself. */
@@ -65,7 +82,7 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
     const owner = { vm: spec.name, hostConfig, facts, directories, reserves: options.onReserved !== null };
     const identities = drawIdentities(owner, processes, options.onReserved ?? (() => {}));
     const vmm = identities.get(VMM_ID)?.labels?.process ?? null;
-    const plan = planLaunch({
+    const planned = planLaunch({
       spec,
       hostConfig,
       facts,
@@ -76,15 +93,11 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
       launcher: { ...launcher.inputs, supervisor: vmm === null ? null : labelSupervisor(vmm, hostConfig.categories) },
       rootsDirectory: rootsDirectory(directories.cache),
     });
-    const judge = roles.get(IMAGE_JUDGE_ROLE);
     // Before the judges, whose domain reads an image by its label; a plan to look at changes no label, and has nothing judged then.
-    const isLabelled = plan.processes.some(({ selinux }) => selinux !== null);
-    if (options.claimsFiles) holdImages(directories, plan, files.images);
-    if (judge !== undefined && (options.claimsFiles || !isLabelled)) {
-      if (plan.cgroup !== null) options.claimGroup?.(plan.cgroup);
-      const judges = options.claimGroup === null ? plan.judges.map((one) => ({ ...one, cgroup: null })) : plan.judges;
-      await judgeImages({ request, plan: { ...plan, judges }, role: judge, images: files.images });
-    }
+    const isLabelled = planned.processes.some(({ selinux }) => selinux !== null);
+    if (options.claimsFiles) holdImages(directories, planned, files.images);
+    const role = options.claimsFiles || !isLabelled ? roles.get(IMAGE_JUDGE_ROLE) : undefined;
+    const plan = role === undefined ? planned : await judgePlan({ request, plan: planned, role, images: files.images }, options);
     return {
       plan,
       facts,
@@ -99,6 +112,20 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
   }
 }
 
+/** Has the images of a plan judged; returns it with the limits that follow from what they hold. */
+async function judgePlan(inputs: JudgeInputs, { claimGroup }: PrepareOptions): Promise<LaunchPlan> {
+  const { plan, request } = inputs;
+  if (plan.cgroup !== null) claimGroup?.(plan.cgroup);
+  const judges = claimGroup === null ? plan.judges.map((one) => ({ ...one, cgroup: null })) : plan.judges;
+  const virtualBytes = await judgeImages({ ...inputs, plan: { ...plan, judges } });
+  const images = new Map([...inputs.images].map(([key, file]) => [key, file.facts]));
+  const processes = plan.processes.map((process) => {
+    const device = request.spec.devices.find(({ id }) => id === process.id);
+    return device === undefined ? process : withJudgedFileSize(process, device, { images, virtualBytes });
+  });
+  return { ...plan, processes };
+}
+
 /** A plan to look at: its uids are drawn as a launch's would be, and stay free; its files are closed. */
 export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
   const prepared = await preparePlan(request, { onReserved: null, claimsFiles: false, claimGroup: null });
@@ -109,11 +136,17 @@ export async function previewPlan(request: PlanRequest): Promise<LaunchPlan> {
 /** The roles of all devices, the VMM's, and the judge's when an image is qcow2. */
 export async function resolveRoles(request: PlanRequest, folder: PolicyFolder): Promise<Map<string, ResolvedRole>> {
   const roles = new Map<string, ResolvedRole>();
-  const names = [...new Set(request.spec.devices.map((device) => device.role)), VMM_ID];
-  for (const role of names) {
+  for (const named of [...request.spec.devices, { role: VMM_ID, program: undefined }]) {
+    const { role, program } = named;
+    const key = roleKey(named);
+    if (roles.has(key)) continue;
+    const resolve = () =>
+      program === undefined
+        ? resolveRole(request, policyNameOf(role, request.spec), folder)
+        : resolveProgramRole(request, { role, program }, folder);
     roles.set(
-      role,
-      await resolveRole(request, policyNameOf(role, request.spec), folder).catch((error: unknown) => {
+      key,
+      await resolve().catch((error: unknown) => {
         throw placeUnknownRole(error, request.spec, role);
       }),
     );
@@ -143,7 +176,7 @@ function placeUnknownRole(error: unknown, spec: VmSpec, role: string): unknown {
 async function requireModels({ spec, policyFolder }: PlanRequest, roles: ReadonlyMap<string, ResolvedRole>): Promise<void> {
   for (const [index, device] of spec.devices.entries()) {
     const policy = roles.get(device.role)?.inputs.policy;
-    if (policy === undefined || policy.models.includes(device.model)) continue;
+    if (policy === undefined || !isModelled(device) || policy.models.includes(device.model)) continue;
     const { requireRoleOfModel, rolesOfModel } = await import("../policy/index.js");
     const position = spec.source.locate(["devices", index, "model"]);
     requireRoleOfModel(policy, { model: device.model, position, homes: rolesOfModel(policyFolder, device.model) });

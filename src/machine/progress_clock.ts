@@ -6,8 +6,8 @@ export type HangSign = "monitor" | "channel";
 /** What is known of one process at one moment. */
 export interface ProgressReading {
   readonly nowMs: number;
-  /** Answers that its monitor has given so far. */
-  readonly answers: number;
+  /** Answers that its monitor has given so far; null for a process without one. */
+  readonly answers: number | null;
   /** Bytes that wait unread in its channel; null for a process without one. */
   readonly unreadBytes: number | null;
   /** null when it was not read: all time counts. */
@@ -40,7 +40,7 @@ export class ProgressClock {
 
   take(reading: ProgressReading): void {
     const stepMs = this.#ownTime(reading);
-    const answered = reading.answers !== this.#last.answers;
+    const answered = reading.answers === null || reading.answers !== this.#last.answers;
     this.#silentMs.monitor = answered ? 0 : this.#silentMs.monitor + stepMs;
     // More than before is the VMM's doing. As much may be another message; of many readings one then finds none.
     const { unreadBytes } = reading;

@@ -3,7 +3,7 @@ import { findLibseccomp, IMAGE_JUDGE_PROGRAM } from "../kernel/index.js";
 import { type FilterFacts, IMAGE_JUDGE_ROLE, type RoleInputs } from "../plan/index.js";
 import type { ResolvedPolicy } from "../policy/index.js";
 import { ContentCache } from "../state/index.js";
-import { knownInventory, recordedStaticInventory } from "./inventory_cache.js";
+import { knownDeviceInventory, knownInventory, recordedStandIn, recordedStaticInventory } from "./inventory_cache.js";
 import type { PlanRequest } from "./prepare_plan.js";
 
 /** A role as a launch needs it: what the plan is computed from, and the filter that will be loaded. */
@@ -31,8 +31,26 @@ export interface CompiledRole {
 export async function resolveRole(request: PlanRequest, role: string, folder: PolicyFolder): Promise<ResolvedRole> {
   const { policy, filter } = await compileRole(request, role, folder);
   const files = policy.files.map(({ path, optional }) => ({ path, optional }));
-  const inventory = await knownInventory(request.directories.cache, { ...request.qemu, files });
+  const installed = await knownInventory(request.directories.cache, { ...request.qemu, files });
+  const { standIn } = request;
+  const inventory = standIn === undefined ? installed : recordedStandIn(request.directories.cache, installed, standIn);
   return { inputs: { policy, inventory, filter }, filter: Buffer.from(filter.base64, "base64") };
+}
+
+/** Resolves a role for a program of the host file, whose files are its own and none of QEMU's. */
+export async function resolveProgramRole(request: PlanRequest, named: NamedProgram, folder: PolicyFolder): Promise<ResolvedRole> {
+  const { role, program } = named;
+  const { policy, filter } = await compileRole(request, role, folder);
+  const known = request.hostConfig.programs.find(({ file }) => file === program);
+  if (known === undefined) throw new Error(`the host file permits no program ${program}`);
+  const inventory = await knownDeviceInventory(request.directories.cache, known);
+  return { inputs: { policy, inventory, filter }, filter: Buffer.from(filter.base64, "base64") };
+}
+
+/** A program, and the role that it has. */
+export interface NamedProgram {
+  readonly role: string;
+  readonly program: string;
 }
 
 /** The rooms that read policies and compile filters are loaded only when these files have not been seen before. */

@@ -4,31 +4,21 @@ import type { LaunchPlan } from "../plan/index.js";
 import { VMM_ID, type WatchdogAction } from "../spec/index.js";
 import { logEvent } from "../state/index.js";
 import { closeMachine } from "./close_machine.js";
-import {
-  type Ending,
-  endingOfExpiry,
-  endingOfFailure,
-  endingOfGarbling,
-  endingOfHang,
-  GUEST_SHUT_DOWN,
-  isUnknown,
-  roleOf,
-  STOPPED,
-} from "./ending.js";
+import { type Ending, endingOfExpiry, endingOfFailure, endingOfGarbling, endingOfHang, isInOrder, roleOf } from "./ending.js";
 import { endsWithin } from "./ends_within.js";
 import { type Hang, HangWatch } from "./hang_watch.js";
 import type { Inspection } from "./inspect.js";
 import { type Judgement, judgeDeath } from "./judge_death.js";
 import { type MachineParts, noteState } from "./machine_parts.js";
-import type { MachineProcess } from "./machine_process.js";
-import { powerDown, quit } from "./vmm_end.js";
+import { type MachineProcess, monitorOf } from "./machine_process.js";
+import { endingInOrder, powerDown, quit, type VmmEnd } from "./vmm_end.js";
 import { actOnExpiry, onExpiry } from "./watchdog.js";
 
 /** How long device processes may take to follow a VMM that ended: their channel closes and they exit by themselves. */
 const FOLLOW_GRACE_MS = 1000;
 
 /** Ends that begin with the VMM and that device processes follow in order. */
-const FOLLOWED: readonly Ending["reason"][] = ["guest-shutdown", "stopped", "watchdog"];
+const FOLLOWED: readonly Ending["reason"][] = ["guest-shutdown", "stopped"];
 
 /** A VM whose guest runs. Supervises until its end, then leaves nothing behind. */
 export class RunningMachine {
@@ -43,8 +33,12 @@ export class RunningMachine {
   readonly #watch: HangWatch;
   /** Processes that the supervisor killed, with what for. */
   readonly #killed = new Map<string, Ending>();
-  readonly #judgements: Promise<unknown>[] = [];
+  readonly #judgements: Promise<void>[] = [];
   #stopping = false;
+  /** The VM ends, by whoever's wish: nothing more needs to be done about a device that dies, but to tell it. */
+  #isEnding = false;
+  /** Every process is being killed by us: no death tells anything any more, an intrusion excepted. */
+  #killing = false;
   #cause: Ending | undefined;
   #intrusion: Ending | undefined;
   /** Whose wish it was that QEMU's SHUTDOWN event told; null while there was none. */
@@ -60,7 +54,7 @@ export class RunningMachine {
     });
     this.#settle = settle;
     this.ended = decided.then((ending) => this.#finish(ending)).catch(endingOfFailure);
-    this.#vmm.monitor.onEvent((event) => {
+    monitorOf(this.#vmm).onEvent((event) => {
       // `guest` is false for our own quit and for a signal: qapi/run-state.json.
       if (event.event === "SHUTDOWN") this.#shutDownBy = event.data["guest"] === true ? "guest" : "host";
     });
@@ -82,14 +76,14 @@ export class RunningMachine {
     const { confined, monitor, channelInode } = process;
     const { id, onWatchdog: action } = confined.plan;
     this.#watch.add({ id, pid: confined.pid, monitor, channelInode });
-    this.#guard(confined.ended.then((status) => this.#onDeath(process, status)));
-    monitor.onGarbled((failure) => this.#onGarbled(process, failure));
-    if (action !== undefined) onExpiry(monitor, () => this.#guard(this.#onWatchdog(id, action)));
+    void confined.ended.then((status) => this.#judgements.push(this.#guard(this.#onDeath(process, status))));
+    monitor?.onGarbled((failure) => this.#onGarbled(process, failure));
+    if (action !== undefined && monitor !== null) onExpiry(monitor, () => void this.#guard(this.#onWatchdog(id, action)));
   }
 
   /** Work that nobody waits for: when it fails the VM ends, rather than serve on with nobody who decides. */
-  #guard(work: Promise<void>): void {
-    work.catch((error) => this.#decide(endingOfFailure(error)));
+  #guard(work: Promise<void>): Promise<void> {
+    return work.catch((error) => this.#decide(endingOfFailure(error)));
   }
 
   /** The VMM has let go of this device: that its process ends is no death. */
@@ -123,6 +117,7 @@ export class RunningMachine {
   async stop(): Promise<void> {
     if (this.#stopping) return this.kill();
     this.#stopping = true;
+    this.#isEnding = true;
     this.#watch.stop();
     noteState(this.#parts, "stopping");
     logEvent(this.#parts.directories, { event: "stop", vm: this.plan.vm });
@@ -132,6 +127,7 @@ export class RunningMachine {
   /** Ends the VM at once. */
   kill(): void {
     this.#stopping = true;
+    this.#killing = true;
     this.#watch.stop();
     for (const process of this.#parts.processes.values()) process.confined.kill();
   }
@@ -144,22 +140,30 @@ export class RunningMachine {
 
   async #onDeath(process: MachineProcess, told: ExitStatus): Promise<void> {
     const { id } = process.confined.plan;
+    const byUs = this.#killing;
     if (this.#parts.processes.get(id) === process) this.#watch.remove(id);
-    const judging = this.#judge(process, told);
-    this.#judgements.push(judging);
-    const { death, status } = await judging;
+    const { death, status } = await this.#judge(process, told);
     // Before everything else: neither a stop nor a shutdown, which a guest can ask for, may hide a refused call.
     if (death.reason === "intrusion") return this.#decide(death);
-    if (id === VMM_ID) return this.#decide(this.#endingOfVmm(death, status));
+    const stopping = this.#stopping;
+    if (id === VMM_ID) return this.#endVm({ status, byUs, stopping, shutDownBy: this.#shutDownBy }, death);
     const killed = this.#killed.has(id);
-    // Devices follow a VMM that ends, and may be seen first.
-    if (this.#leaving.has(process) || this.#stopping) return;
-    if (!killed && (await endsWithin(this.#vmm.confined.ended, FOLLOW_GRACE_MS))) return;
+    if (this.#leaving.has(process) || byUs) return;
+    // Devices follow a VMM that ends, and may be seen first. What one dies of otherwise is no following, whatever goes on.
+    const follows = !killed && isInOrder(status);
+    if (follows && stopping) return;
+    if ((follows || this.#shutDownBy !== null) && (await this.#vmmEnds()) && follows) return;
     // The VMM tells that a guest let a device go at the time at which it closes the channel.
     if (this.#leaving.has(process)) return;
     if (!killed) this.#logDeath(id, death);
-    if (this.plan.onDeviceExit === "pause") return this.#pause(death);
-    this.#decide(death);
+    // The other devices follow in order, as they would have: what they still have to write would be lost otherwise.
+    if (this.#isEnding) this.#cause ??= death;
+    else if (this.plan.onDeviceExit === "pause") await this.#pause(death);
+    else this.#decide(death);
+  }
+
+  #vmmEnds(): Promise<boolean> {
+    return endsWithin(this.#vmm.confined.ended, FOLLOW_GRACE_MS);
   }
 
   async #judge(process: MachineProcess, told: ExitStatus): Promise<Judgement> {
@@ -194,13 +198,10 @@ export class RunningMachine {
     logEvent(this.#parts.directories, { event: "death", vm: this.plan.vm, process, detail });
   }
 
-  #endingOfVmm(death: Ending, status: ExitStatus): Ending {
-    if (this.#shutDownBy === "guest" && (status.exitCode === 0 || isUnknown(status))) return GUEST_SHUT_DOWN;
-    if (this.#stopping) return STOPPED;
-    // QEMU left its main loop in order. Its event can be lost: writing to a monitor that has hung up drops what was not read yet.
-    if (this.#shutDownBy === null && status.exitCode === 0) return GUEST_SHUT_DOWN;
-    if (death.reason === "vmm-died" && !this.#killed.has(VMM_ID)) this.#logDeath(VMM_ID, death);
-    return death;
+  #endVm(vmmEnd: VmmEnd, death: Ending): void {
+    const inOrder = endingInOrder(vmmEnd);
+    if (inOrder === null && death.reason === "vmm-died" && !this.#killed.has(VMM_ID)) this.#logDeath(VMM_ID, death);
+    this.#decide(inOrder ?? death);
   }
 
   /** Leaves the VM to an operator; a later stop ends it, with this death as its cause. */
@@ -208,7 +209,7 @@ export class RunningMachine {
     this.#cause ??= ending;
     this.#watch.stop();
     try {
-      await this.#vmm.monitor.execute("stop");
+      await monitorOf(this.#vmm).execute("stop");
       noteState(this.#parts, "paused");
       const { process, detail } = ending;
       if (process !== null) logEvent(this.#parts.directories, { event: "pause", vm: this.plan.vm, process, detail });
@@ -219,7 +220,7 @@ export class RunningMachine {
 
   async #onWatchdog(id: string, action: WatchdogAction): Promise<void> {
     if (this.#stopping) return;
-    const outcome = await actOnExpiry(this.#vmm.monitor, action);
+    const outcome = await actOnExpiry(monitorOf(this.#vmm), action);
     logEvent(this.#parts.directories, { event: "watchdog", vm: this.plan.vm, process: id, ...outcome });
     if (outcome.action === "pause" && !this.#stopping) noteState(this.#parts, "paused");
     if (outcome.action !== "stop" || this.#stopping) return;
@@ -230,7 +231,10 @@ export class RunningMachine {
   }
 
   #decide(ending: Ending): void {
-    this.#settle(this.#cause ?? ending);
+    this.#isEnding = true;
+    // An end in order may yet become another by a device that dies before it could follow.
+    if (!FOLLOWED.includes(ending.reason)) this.#cause ??= ending;
+    this.#settle(ending);
   }
 
   async #finish(ending: Ending): Promise<Ending> {
@@ -239,7 +243,7 @@ export class RunningMachine {
     this.kill();
     // Every death is judged: one that was decided later may be the intrusion that brought the others about.
     await endsWithin(allEnded, FOLLOW_GRACE_MS);
-    await Promise.allSettled(this.#judgements);
-    return closeMachine(this.#parts, this.#intrusion ?? ending);
+    await Promise.all(this.#judgements);
+    return closeMachine(this.#parts, this.#intrusion ?? this.#cause ?? ending);
   }
 }

@@ -40,7 +40,7 @@ export async function startMachineProcess(
   };
   return {
     confined,
-    monitor: new QmpClient(owner.made.handOver(fds.monitor), plan.id),
+    monitor: fds.monitor === null ? null : new QmpClient(owner.made.handOver(fds.monitor), plan.id),
     log: new ProcessLog(owner.made.handOver(fds.log), show),
     channelInode: channelInodeOf(plan, fds.held),
   };

@@ -1,5 +1,5 @@
 import type { OwnedRun } from "../state/index.js";
-import type { RecordedSpec } from "./evidence.js";
+import type { RecordedSpec } from "../verify/index.js";
 import type { Feed } from "./feed.js";
 import type { Keeper } from "./keeper.js";
 import type { KernelLog } from "./kernel_log.js";

@@ -10,6 +10,8 @@ const BACKEND_FD = 5;
 const SERIAL_FD = 4;
 export const DEVICE_FDS = { monitor: MONITOR_FD, channel: CHANNEL_FD, backend: BACKEND_FD } as const;
 /** The channels follow the serial console, or take its place where there is none. */
+/** Of a device process that is no QEMU: it has no monitor. */
+export const PROGRAM_FDS = { channel: 3 } as const;
 export const VMM_FDS = { monitor: MONITOR_FD, serial: SERIAL_FD } as const;
 
 /** Without these QEMU would read configuration of the host and add devices of its own accord. */

@@ -1,5 +1,5 @@
 import { PlanError } from "../errors/index.js";
-import type { DeviceLimits, DeviceSpec, DiskSpec } from "../spec/index.js";
+import type { DeviceLimits, DiskSpec, ModelledDevice } from "../spec/index.js";
 import type { BackendFacts, DeviceWiring } from "./device_wiring.js";
 import { attachImage, formatNodeName } from "./image_nodes.js";
 import type { MonitorCommand } from "./launch_plan.js";
@@ -38,7 +38,7 @@ const DISK_WIRINGS: ReadonlyMap<string, DiskWiring> = new Map<string, DiskWiring
 ]);
 
 /** A controller with one disk. The disk's serial number is the device's id, by which a guest tells its disks apart. */
-export function wireDisk(device: DeviceSpec, disk: DiskSpec, backend: BackendFacts): DeviceWiring {
+export function wireDisk(device: ModelledDevice, disk: DiskSpec, backend: BackendFacts): DeviceWiring {
   const wiring = DISK_WIRINGS.get(device.model);
   if (wiring === undefined) throw unknownModel(device, backend);
   if (disk.readOnly && wiring.writableOnly !== undefined) throw writableOnly(device, backend, wiring.writableOnly);
@@ -81,7 +81,7 @@ function planThrottle(id: string, limits: DeviceLimits): { node: string; command
   return { node, commands };
 }
 
-function unknownModel(device: DeviceSpec, backend: BackendFacts): PlanError {
+function unknownModel(device: ModelledDevice, backend: BackendFacts): PlanError {
   return new PlanError({
     code: "model-unknown",
     tried: `${backend.locate("model")}: cannot wire device "${device.id}" of model "${device.model}"`,
@@ -91,7 +91,7 @@ function unknownModel(device: DeviceSpec, backend: BackendFacts): PlanError {
   });
 }
 
-function writableOnly(device: DeviceSpec, backend: BackendFacts, why: string): PlanError {
+function writableOnly(device: ModelledDevice, backend: BackendFacts, why: string): PlanError {
   return new PlanError({
     code: "image-not-read-only",
     tried: `${backend.locate("disk")}: cannot give device "${device.id}" of model "${device.model}" a read-only image`,

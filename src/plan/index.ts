@@ -1,4 +1,5 @@
 export { INITRD_PATH, KERNEL_PATH } from "./arguments.js";
+export { withJudgedFileSize } from "./file_size_limit.js";
 export { dataKey, imageFiles, imageKey, imageLayers } from "./image_nodes.js";
 export type {
   FdKind,
@@ -34,3 +35,4 @@ export type {
   RoleInputs,
 } from "./plan_inputs.js";
 export { planLaunch } from "./plan_launch.js";
+export { roleKey } from "./role_key.js";

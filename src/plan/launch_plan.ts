@@ -44,6 +44,8 @@ export type NamespaceName = "user" | "mount" | "pid" | "net" | "ipc" | "uts" | "
 export interface ProcessPlan {
   readonly id: string;
   readonly role: string;
+  /** The program that emulates the device, as the host file names it; absent: QEMU does. */
+  readonly program?: string;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly uid: number;

@@ -12,16 +12,18 @@ const PENDING_SIGNALS_MAX = 256;
 /** cpu.max period in us, the kernel's default: Documentation/admin-guide/cgroup-v2.rst. */
 const CPU_PERIOD_US = 100_000;
 
-/** Every resource that getrlimit(2) names, so that none is left to chance. Each is set hard = soft. */
-export function planLimits(policy: ResolvedPolicy): LimitsPlan {
+/**
+ * Every resource that getrlimit(2) names, so that none is left to chance. Each is set hard = soft. `fileBytesMax`: to where the
+ * process may write in a regular file; the memfd of guest memory, which the VMM sizes, counts as one.
+ */
+export function planLimits(policy: ResolvedPolicy, fileBytesMax: number): LimitsPlan {
   return {
     as: UNLIMITED,
     // 1, not 0: a pipe in core_pattern ignores 0, and 1 byte stops both (core(5)).
     core: 1,
     cpu: UNLIMITED,
     data: UNLIMITED,
-    // The memfd of guest memory counts as a file; a limit below its size would kill the VMM with SIGXFSZ.
-    fsize: UNLIMITED,
+    fsize: fileBytesMax,
     locks: UNLIMITED,
     memlock: policy.limits.lockedBytesMax,
     msgqueue: 0,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { DeviceSpec, NetSpec } from "../spec/index.js";
+import type { ModelledDevice, NetSpec } from "../spec/index.js";
 import type { BackendFacts, DeviceWiring } from "./device_wiring.js";
 
 /**
@@ -11,7 +11,7 @@ const LEGACY_VIRTIO = { "disable-modern": true, "disable-legacy": "off", vectors
 /** Properties that a card must have beside its address and its netdev. */
 const CARD_PROPERTIES: ReadonlyMap<string, Readonly<Record<string, unknown>>> = new Map([["virtio-net-pci", LEGACY_VIRTIO]]);
 
-export function wireNet(device: DeviceSpec, net: NetSpec, backend: BackendFacts): DeviceWiring {
+export function wireNet(device: ModelledDevice, net: NetSpec, backend: BackendFacts): DeviceWiring {
   const nic = {
     driver: device.model,
     id: device.id,

@@ -1,8 +1,8 @@
-import type { DeviceSpec, UsbDevice, UsbSpec } from "../spec/index.js";
+import type { ModelledDevice, UsbDevice, UsbSpec } from "../spec/index.js";
 import type { BackendFacts, DeviceWiring } from "./device_wiring.js";
 
 /** The port's other end is a socket to the launcher, which writes what comes from it within bounds. */
-export function wireSerial(device: DeviceSpec, backend: BackendFacts): DeviceWiring {
+export function wireSerial(device: ModelledDevice, backend: BackendFacts): DeviceWiring {
   const chardev = `${device.id}-line`;
   const options = ["-chardev", `socket,id=${chardev},fd=${backend.fd}`];
   return { options, devices: [{ driver: device.model, id: device.id, chardev }], attach: [] };
@@ -11,7 +11,7 @@ export function wireSerial(device: DeviceSpec, backend: BackendFacts): DeviceWir
 const USB_DRIVERS: Readonly<Record<UsbDevice, string>> = { keyboard: "usb-kbd", mouse: "usb-mouse", tablet: "usb-tablet" };
 
 /** All of them at the speed of the controller: `usb_version` 2 is the default of QEMU's input devices (hw/usb/dev-hid.c). */
-export function wireUsb(device: DeviceSpec, usb: UsbSpec): DeviceWiring {
+export function wireUsb(device: ModelledDevice, usb: UsbSpec): DeviceWiring {
   const plugged = usb.devices.map((kind) => ({
     driver: USB_DRIVERS[kind],
     id: `${device.id}-${kind}`,
@@ -24,7 +24,7 @@ export function wireUsb(device: DeviceSpec, usb: UsbSpec): DeviceWiring {
 const HDA_CONTROLLERS: readonly string[] = ["intel-hda", "ich9-intel-hda"];
 
 /** Sound that is played to nobody, at the pace of a real card: a guest's audio stack works, and no sound server is reached. */
-export function wireAudio(device: DeviceSpec): DeviceWiring {
+export function wireAudio(device: ModelledDevice): DeviceWiring {
   const audiodev = `${device.id}-sink`;
   const options = ["-audiodev", JSON.stringify({ driver: "none", id: audiodev })];
   const card = { driver: device.model, id: device.id };
@@ -41,7 +41,7 @@ const NEVER_STARTS = "QEMU's device process does not pass the guest's configurat
 const NEVER_STARTED: readonly string[] = ["i6300esb"];
 
 /** Expiry is told and nothing else: this process has no CPU to reset. The launcher acts on its event. */
-export function wireWatchdog(device: DeviceSpec): DeviceWiring {
+export function wireWatchdog(device: ModelledDevice): DeviceWiring {
   const warning = NEVER_STARTED.includes(device.model) ? { warning: NEVER_STARTS } : {};
   return { options: ["-action", "watchdog=none"], devices: [{ driver: device.model, id: device.id }], attach: [], ...warning };
 }

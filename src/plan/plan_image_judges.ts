@@ -59,14 +59,15 @@ function planJudgeCgroup(inputs: DevicePlanInputs, id: string, policy: ResolvedP
 function planJudge(inputs: DevicePlanInputs, judged: JudgedImage, layers: LayerStatuses): ProcessPlan {
   const { key, image, source } = judged;
   const role = roleOf(inputs, IMAGE_JUDGE_ROLE);
-  const confinement = planConfinement(inputs, { id: source.device, role, accel: "tcg", boot: null, image: "judge" });
+  const own = { role, accel: "tcg", boot: null, image: "judge", fileBytesMax: 0 } as const;
+  const confinement = planConfinement(inputs, { id: source.device, ...own });
   const id = `${key}-judge`;
   return {
     id,
     role: IMAGE_JUDGE_ROLE,
     argv: [role.inventory.program],
     ...confinement,
-    limits: { ...confinement.limits, as: ADDRESS_SPACE_BYTES, cpu: CPU_SECONDS_MAX, fsize: 0 },
+    limits: { ...confinement.limits, as: ADDRESS_SPACE_BYTES, cpu: CPU_SECONDS_MAX },
     fds: [...JUDGE_STANDARD_FDS, { fd: JUDGE_FDS.image, kind: image.kind, purpose: `image ${key}`, access: "r", source }],
     monitor: [],
     cgroup: planJudgeCgroup(inputs, id, role.policy),

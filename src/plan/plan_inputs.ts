@@ -8,7 +8,7 @@ export interface PlanInputs {
   readonly spec: VmSpec;
   readonly hostConfig: HostConfig;
   readonly facts: HostFacts;
-  /** By role; `vmm` included, and `image-judge` when an image is qcow2. */
+  /** By roleKey(); `vmm` included, and `image-judge` when an image is qcow2. */
   readonly roles: ReadonlyMap<string, RoleInputs>;
   /** By process id; drawn and reserved beforehand. */
   readonly identities: ReadonlyMap<string, Identity>;
@@ -57,6 +57,8 @@ export interface Identity {
 
 export interface ImageFacts {
   readonly kind: "file" | "block";
+  /** Of a regular file when it was opened; 0 for a block device. */
+  readonly sizeBytes: number;
   /** Absolute path for reports; nothing is opened by it. */
   readonly path: string;
   /** `MAJOR:MINOR` of the block device that I/O limits apply to; null where the file system names none. */

@@ -1,6 +1,7 @@
 import { PlanError } from "../errors/index.js";
-import { type DeviceSpec, type LayerStatuses, requiredLayers, VMM_ID } from "../spec/index.js";
+import { type DeviceSpec, isModelled, type LayerStatuses, type ModelledDevice, requiredLayers, VMM_ID } from "../spec/index.js";
 import { DEVICE_FDS, deviceArguments, requirePciSlots, VMM_FDS, vmmArguments } from "./arguments.js";
+import { planFileSize } from "./file_size_limit.js";
 import { orderForFirmware } from "./firmware_order.js";
 import { requireHostCapacity } from "./host_capacity.js";
 import { dataKey, imageKey, planImageFds } from "./image_nodes.js";
@@ -10,9 +11,14 @@ import { judgeLayers, requireLayers } from "./layers.js";
 import { planIoLimit, planProcessCgroup, planVmCgroup } from "./limits.js";
 import { planImageJudges } from "./plan_image_judges.js";
 import type { DevicePlanInputs, PlanInputs } from "./plan_inputs.js";
+import { planProgramDevice } from "./plan_program_device.js";
 import { planConfinement, roleOf, STANDARD_FDS } from "./process_confinement.js";
+import { roleKey } from "./role_key.js";
 import { requireTcgDevices } from "./tcg_devices.js";
 import { wireDevice } from "./wire_device.js";
+
+/** PAGE_SIZE of x86-64: arch/x86/include/asm/page_types.h. */
+const PAGE_BYTES = 4096;
 
 /**
  * Computes what a launch will do. Pure: reads nothing, draws nothing, starts nothing.
@@ -32,7 +38,7 @@ export function planLaunch(inputs: PlanInputs): LaunchPlan {
     ...devices.map((device) => planDevice(inputs, device, layers)),
     planVmm(inputs, { devices, machine, layers }),
   ];
-  const policies = processes.map((process) => roleOf(inputs, process.role).policy);
+  const policies = processes.map((process) => roleOf(inputs, roleKey(process)).policy);
   const cgroup = planVmCgroup(inputs, policies);
   const labelled = processes.some(({ selinux }) => selinux !== null);
   return {
@@ -74,12 +80,18 @@ function chooseAccel(inputs: PlanInputs): { accel: "kvm" | "tcg"; accelWhy: stri
 
 /** The process of one device. */
 export function planDevice(inputs: DevicePlanInputs, device: DeviceSpec, layers: LayerStatuses): ProcessPlan {
+  return isModelled(device) ? planModelledDevice(inputs, device, layers) : planProgramDevice(inputs, device, layers);
+}
+
+function planModelledDevice(inputs: DevicePlanInputs, device: ModelledDevice, layers: LayerStatuses): ProcessPlan {
   const role = roleOf(inputs, device.role);
   const backends = planBackends(inputs, device);
   const image = inputs.images.get(imageKey(device.id, 0));
   // What the guest reads and writes.
   const data = inputs.images.get(dataKey(device.id, 0)) ?? image;
   const { name, source, devices } = inputs.spec;
+  // Of a qcow2 image not yet known: withJudgedFileSize() sets it.
+  const fileBytesMax = planFileSize(device, inputs.images);
   const wiring = wireDevice(device, {
     fd: backends[0]?.fd ?? null,
     imageKind: image?.kind ?? null,
@@ -98,7 +110,7 @@ export function planDevice(inputs: DevicePlanInputs, device: DeviceSpec, layers:
     id: device.id,
     role: device.role,
     argv: deviceArguments(role.inventory.program, device, wiring),
-    ...planConfinement(inputs, { id: device.id, role, accel: "tcg", boot: null, image: imageUse(device) }),
+    ...planConfinement(inputs, { id: device.id, role, accel: "tcg", boot: null, image: imageUse(device), fileBytesMax }),
     fds: [...STANDARD_FDS, channel, ...backends],
     monitor: [...wiring.attach, { execute: "x-exit-preconfig" }],
     ...(device.watchdog === null ? {} : { onWatchdog: device.watchdog.action }),
@@ -131,6 +143,8 @@ function planVmm(
 ): ProcessPlan {
   const { spec } = inputs;
   const role = roleOf(inputs, VMM_ID);
+  // The memfd of guest memory, in whole pages; the VMM writes no file.
+  const fileBytesMax = Math.ceil(spec.machine.memoryBytes / PAGE_BYTES) * PAGE_BYTES;
   const boot = spec.boot?.kind === "kernel" ? inputs.bootFiles : null;
   const serial: FdPlan[] =
     spec.console.serial.kind === "none"
@@ -150,7 +164,7 @@ function planVmm(
       accel: vm.machine.accel,
       channels: channels.map((channel, index) => ({ device: vm.devices[index] as DeviceSpec, fd: channel.fd })),
     }),
-    ...planConfinement(inputs, { id: VMM_ID, role, accel: vm.machine.accel, boot, image: "none" }),
+    ...planConfinement(inputs, { id: VMM_ID, role, accel: vm.machine.accel, boot, image: "none", fileBytesMax }),
     fds: [...STANDARD_FDS, ...serial, ...channels],
     monitor: [],
     // One more than the guest's: the main loop and the vCPUs do not starve each other.

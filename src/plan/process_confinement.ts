@@ -15,11 +15,15 @@ const UMASK = 0o077;
 /** The same for all, so that no name of the host or of the VM shows. */
 const HOST_NAME = "bulkhead";
 
-/** What every process has; fd 3 is how the launcher talks to it. */
-export const STANDARD_FDS: readonly FdPlan[] = [
+/** What every process has but judges. */
+export const LOGGING_FDS: readonly FdPlan[] = [
   { fd: 0, kind: "null", purpose: "standard input", access: "r", source: { from: "null" } },
   { fd: 1, kind: "pipe", purpose: "log", access: "w", source: { from: "log" } },
   { fd: 2, kind: "pipe", purpose: "log", access: "w", source: { from: "log" } },
+];
+/** What every QEMU has; fd 3 is how the launcher talks to it. */
+export const STANDARD_FDS: readonly FdPlan[] = [
+  ...LOGGING_FDS,
   { fd: MONITOR_FD, kind: "unix-stream", purpose: "monitor", access: "rw", source: { from: "monitor" } },
 ];
 
@@ -45,6 +49,8 @@ export function planConfinement(
     accel: "kvm" | "tcg";
     boot: { kernel: string; initrd: string | null } | null;
     image: ImageUse;
+    /** To where it may write in a regular file. */
+    fileBytesMax: number;
   },
 ) {
   const { role } = process;
@@ -78,7 +84,7 @@ export function planConfinement(
       generatorWhy: filter.generatorWhy,
     },
     landlock: planLandlock(inputs.facts.landlockAbi, granted, process.boot !== null),
-    limits: planLimits(policy),
+    limits: planLimits(policy, process.fileBytesMax),
     selinux: labels === null ? null : planSelinux(labels, process.image),
   };
 }

@@ -54,6 +54,7 @@ export const SELF_MADE_KINDS = [
   "kvm-vcpu",
   "kvm-device",
   "unix-stream",
+  "pipe",
 ] as const;
 export type SelfMadeKind = (typeof SELF_MADE_KINDS)[number];
 

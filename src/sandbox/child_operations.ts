@@ -50,7 +50,7 @@ export const SUCCESS = 0n;
 const EPERM = 1n;
 export const EACCES = 13n;
 
-/** Fds of the launcher that the operations name. */
+/** Fds of the launcher that the operations name, and what it knows of the kernel. */
 export interface ChildFds {
   readonly root: number;
   readonly dev: number;
@@ -58,6 +58,8 @@ export interface ChildFds {
   readonly landlock: number | null;
   /** Serial number of the launcher's session keyring, which no child may have. */
   readonly launcherKeyring: bigint;
+  /** The kernel's vm.memfd_noexec here; null where it has none. */
+  readonly memfdNoexec: number | null;
   /** Manifest number to the launcher's fd. */
   readonly manifest: ReadonlyMap<number, number>;
 }
@@ -77,6 +79,8 @@ export function childOperations(plan: ProcessPlan, fds: ChildFds, filter: Buffer
     // No /proc file tells a process's keyring; the launcher's is known here.
     { step: "expect-own-keyring", number: fds.launcherKeyring },
     { step: "umask", number: BigInt(plan.umask) },
+    // While there is a /proc and the uid is still root's.
+    ...sealMemory(fds),
     // While there is a /proc. From here on nothing but the last step executes a program.
     ...(plan.selinux === null ? [] : [{ step: "exec-context", path: plan.selinux.context } as const]),
     ...(plan.namespaces.includes("cgroup") ? [{ step: "cgroup-namespace" } as const] : []),
@@ -102,6 +106,15 @@ export function childOperations(plan: ProcessPlan, fds: ChildFds, filter: Buffer
     { step: "close-listener" },
     { step: "exec", path: plan.argv[0] ?? "" },
   ];
+}
+
+/** MEMFD_NOEXEC_SCOPE_NOEXEC_SEAL: include/linux/pid_namespace.h. At the next level QEMU's memfd_create() would fail. */
+const NOEXEC_SEAL = 1;
+
+/** What the process makes by memfd_create(), guest memory before all, can never become a program. The level only rises. */
+function sealMemory({ memfdNoexec }: ChildFds): ChildOperation[] {
+  if (memfdNoexec === null) return [];
+  return [{ step: "memfd-noexec", number: BigInt(Math.max(memfdNoexec, NOEXEC_SEAL)) }];
 }
 
 function enterRoot(fds: ChildFds): ChildOperation[] {

@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { SandboxError } from "../errors/index.js";
 import type { ProgramInventory } from "../host/index.js";
 import { addon, answerOf } from "../kernel/index.js";
-import { labelRoot, type RootLabels } from "./root_labels.js";
-import { compareRoot, MOUNT_POINTS, SEALED_MTIME_S } from "./root_tree.js";
+import { compareRoot, MOUNT_POINTS, type RootLabels, SEALED_MTIME_S } from "../verify/index.js";
+import { labelRoot } from "./root_labels.js";
 
 const DIRECTORY_MODE = 0o755;
 

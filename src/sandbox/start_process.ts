@@ -1,4 +1,4 @@
-import { closeSync } from "node:fs";
+import { closeSync, existsSync, readFileSync } from "node:fs";
 import { getSystemErrorName } from "node:util";
 import { SandboxError } from "../errors/index.js";
 import {
@@ -101,6 +101,12 @@ class ChildResources {
   }
 }
 
+/** Linux 6.3 and later have it, one for each pid namespace. */
+function readMemfdNoexec(): number | null {
+  const path = "/proc/sys/vm/memfd_noexec";
+  return existsSync(path) ? Number(readFileSync(path, "utf8")) : null;
+}
+
 function prepareSpawn(request: StartRequest, resources: ChildResources): { gate: CallGate; spawn: SpawnRequest } {
   const { plan } = request;
   const root = plan.root.find((entry) => entry.target === "/");
@@ -114,7 +120,10 @@ function prepareSpawn(request: StartRequest, resources: ChildResources): { gate:
   const spawn: SpawnRequest = {
     operations: childOperations(
       plan,
-      { ...mounts, landlock, manifest: request.manifest, launcherKeyring: addon.sessionKeyring() },
+      {
+        ...{ ...mounts, landlock, manifest: request.manifest },
+        ...{ launcherKeyring: addon.sessionKeyring(), memfdNoexec: readMemfdNoexec() },
+      },
       request.filter,
     ),
     argv: plan.argv,

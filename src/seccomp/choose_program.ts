@@ -5,7 +5,7 @@ import { type RuleSet, requireProof } from "./checker/index.js";
 import { translateWithLibseccomp } from "./compile_libseccomp.js";
 import { type ExpectedCost, expectedCost } from "./expected_cost.js";
 import { generateNoWorse } from "./generator/generate_no_worse.js";
-import { combinePhases, type PhaseSelection } from "./phases.js";
+import { combinePhases, type FilterRules, type PhaseSelection } from "./phases.js";
 import type { SeccompPolicy } from "./rule.js";
 import { ruleFrequencies } from "./rule_frequencies.js";
 
@@ -45,9 +45,7 @@ export function chooseProgram(request: ProgramRequest): ChosenProgram {
   const filter = combinePhases(request.policy, request.phases);
   const measured = request.frequencies ?? [];
   const frequencies = measured.length > 0 ? measured : ruleFrequencies(filter.rules);
-  const translate = (generator: Generator, lookup: "chain" | "binary-tree") =>
-    attempt(generator, frequencies, () => translateWithLibseccomp(filter, lookup));
-  const peers = [translate("libseccomp", "chain"), translate("libseccomp-tree", "binary-tree")];
+  const peers = attemptLibseccomp(filter, frequencies);
   const peerPrograms = peers.flatMap(({ program }) => program ?? []);
   const own = attempt("bulkhead", frequencies, () => generateNoWorse(filter, frequencies, peerPrograms));
   return takeProved(filter, [own, ...peers]);
@@ -94,6 +92,18 @@ export function attempt(generator: Generator, frequencies: readonly CallFrequenc
     return { program, candidate: { generator, instructions: program.instructions.length, cost } };
   } catch (error) {
     return fail(generator, error);
+  }
+}
+
+/** By both lookups. */
+function attemptLibseccomp(filter: FilterRules, frequencies: readonly CallFrequency[]): Attempt[] {
+  try {
+    return translateWithLibseccomp(filter, (translate) => [
+      attempt("libseccomp", frequencies, () => translate("chain")),
+      attempt("libseccomp-tree", frequencies, () => translate("binary-tree")),
+    ]);
+  } catch (error) {
+    return [fail("libseccomp", error), fail("libseccomp-tree", error)];
   }
 }
 

@@ -1,4 +1,4 @@
-import { compileFilter } from "../kernel/index.js";
+import { compileFilter, type SyscallLookup } from "../kernel/index.js";
 import { encodeAction } from "./action.js";
 import { type BpfProgram, readProgram } from "./bpf_program.js";
 import { requireProof } from "./checker/index.js";
@@ -10,7 +10,7 @@ import { SYSCALL_NUMBERS } from "./syscall_numbers.js";
 export interface LibseccompOptions {
   readonly phases: PhaseSelection;
   /** How syscalls are looked up. Default `chain`, which is libseccomp's own default. */
-  readonly lookup?: "chain" | "binary-tree";
+  readonly lookup?: SyscallLookup;
 }
 
 /**
@@ -19,17 +19,23 @@ export interface LibseccompOptions {
  */
 export function compileWithLibseccomp(policy: SeccompPolicy, options: LibseccompOptions): BpfProgram {
   const filter = combinePhases(policy, options.phases);
-  const program = translateWithLibseccomp(filter, options.lookup);
+  const program = translateWithLibseccomp(filter, (translate) => translate(options.lookup ?? "chain"));
   requireProof(filter, program);
   return program;
 }
 
-/** The same program unproved, for whoever proves what is used in the end: libseccomp 2.5.4 makes weaker ones of some rules. */
-export function translateWithLibseccomp(filter: FilterRules, lookup: LibseccompOptions["lookup"] = "chain"): BpfProgram {
-  return readProgram(compileFilter({ ...toLibseccomp(filter), lookup }));
+/**
+ * The programs unproved, for whoever proves what is used in the end: libseccomp 2.5.4 makes weaker ones of some rules. It is given
+ * the rules once for all lookups that `use` asks for, as most of the time goes into that.
+ */
+export function translateWithLibseccomp<Result>(
+  filter: FilterRules,
+  use: (translate: (lookup: SyscallLookup) => BpfProgram) => Result,
+): Result {
+  return compileFilter(toLibseccomp(filter), (program) => use((lookup) => readProgram(program(lookup))));
 }
 
-function toLibseccomp(filter: FilterRules): Omit<Parameters<typeof compileFilter>[0], "lookup"> {
+function toLibseccomp(filter: FilterRules): Parameters<typeof compileFilter>[0] {
   const defaultAction = encodeAction(filter.otherwise);
   return {
     defaultAction,

@@ -3,20 +3,25 @@ export { findProgramFault } from "./bpf_check.js";
 export { type BpfInstruction, type BpfProgram, INSTRUCTION_BYTES, readProgram, writeProgram } from "./bpf_program.js";
 export type { CallFrequency } from "./call_frequency.js";
 export {
+  type AnswerSeen,
+  BudgetExceeded,
   type Call,
   type CallChange,
+  type CallSet,
   type CompareResult,
   type Counterexample,
   comparePolicies,
   comparePrograms,
   compareSources,
   type Direction,
+  FilterAnalysis,
   type FilterSource,
   type Proof,
   prove,
   type RuleSet,
   requireProof,
   stackPrograms,
+  wordCall,
 } from "./checker/index.js";
 export type { Candidate, ChosenProgram, Generator, GeneratorChoice, ProgramRequest } from "./choose_program.js";
 export { chooseProgram } from "./choose_program.js";

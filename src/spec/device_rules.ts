@@ -25,6 +25,7 @@ const SIZE_LIMITS = ["readBytesPerSecond", "writeBytesPerSecond"] as const;
 /** What devices say together, and what the keys of one device say of each other. */
 export function findBrokenDeviceRules(devices: readonly SoundDevice[], report: Report): void {
   for (const sound of devices) {
+    checkEmulator(sound, report);
     checkBackend(sound, report);
     checkLimits(sound, report);
     checkNet(sound, report);
@@ -66,8 +67,25 @@ function refuseRepeated(claims: readonly Claim[], what: string, report: Report):
   }
 }
 
+/** QEMU's model or another program: one of the two. */
+function checkEmulator({ index, device }: SoundDevice, report: Report): void {
+  const { model, program } = device;
+  const path = ["devices", index];
+  if (model !== undefined && program !== undefined)
+    report([...path, "program"], `devices[${index}] has a model of QEMU's and a program in its place; keep one of the two`);
+  if (model === undefined && program === undefined)
+    report(path, `devices[${index}] lacks the key "model"; add it: it is a QEMU device model such as lsi53c895a or e1000`);
+}
+
 function checkBackend({ index, device }: SoundDevice, report: Report): void {
   const given = BACKEND_KEYS.filter((key) => device[key] !== undefined);
+  if (device.program !== undefined) {
+    for (const key of given)
+      report(["devices", index, key], `a device of a program has no key "${key}": only QEMU's models have backends; remove it`);
+    if (Object.keys(device.limits).length > 0)
+      report(["devices", index, "limits"], `limits apply to disks, and devices[${index}] is a program's; remove them`);
+    return;
+  }
   const expected = BACKEND_KEYS.find((key) => key === device.role);
   if (expected !== undefined && device[expected] === undefined) {
     report(["devices", index], `devices[${index}] has the role "${expected}" and lacks the key "${expected}"; add it`);

@@ -15,7 +15,7 @@ export interface ReadText {
   /** The file as the user named it. */
   readonly file: string;
   /** Begins the message when the file cannot be read. */
-  readonly title: "VM file" | "device file" | "host file";
+  readonly title: "VM file" | "device file" | "host file" | "control file";
   /** Called with what fstat says of the opened file and where it lies, before anything is read; throws to refuse it. */
   readonly inspect?: (stats: Stats, realPath: string) => void;
 }

@@ -7,11 +7,11 @@ import { tapIsPermitted } from "./tap_pattern.js";
 import type { VmSpec } from "./vm_spec.js";
 
 /**
- * Refuses a VM that asks for more than the host file permits: memory, processes, taps, slots for hot-plug. Throws SpecError "host-forbids" with the
+ * Refuses a VM that asks for more than the host file permits: memory, processes, taps, slots for hot-plug, programs. Throws SpecError "host-forbids" with the
  * place in the VM file and the key of the host file, for all of them at once. Image roots are held when files are opened.
  */
 export function checkAgainstHost(vm: VmSpec, host: HostConfig): void {
-  const finders = [findMemoryExcess, findProcessExcess, findForbiddenTaps, findForbiddenSlots];
+  const finders = [findMemoryExcess, findProcessExcess, findForbiddenTaps, findForbiddenSlots, findForbiddenPrograms];
   const excesses = finders.flatMap((find) => find(vm, host));
   if (excesses.length === 0) return;
   const remedy = "Ask for less, or have the administrator change the host file.";
@@ -53,6 +53,23 @@ function findForbiddenSlots(vm: VmSpec, host: HostConfig): string[] {
   if (vm.machine.hotPlugSlots === undefined || host.hotPlug) return [];
   const place = vm.source.locate(["machine", "hotPlugSlots"]);
   return [`${place}: this host does not permit machine.hotPlugSlots (${nameHostKey(host, ["hotPlug"])})`];
+}
+
+/** A program runs in the roles that were written for it: a VM file must not choose a wider one. */
+function findForbiddenPrograms(vm: VmSpec, host: HostConfig): string[] {
+  return vm.devices.flatMap(({ program, role }, index) => {
+    if (program === undefined) return [];
+    const known = host.programs.find(({ file }) => file === program);
+    if (known?.roles.includes(role) === true) return [];
+    const key = nameHostKey(host, ["programs"]);
+    if (known !== undefined) {
+      const place = vm.source.locate(["devices", index, "role"]);
+      return [`${place}: this host permits ${quoteValue(program)} in the role ${known.roles.join(" or ")} only (${key})`];
+    }
+    const place = vm.source.locate(["devices", index, "program"]);
+    const permitted = host.programs.length === 0 ? "none" : `only ${host.programs.map(({ file }) => file).join(", ")}`;
+    return [`${place}: this host does not permit the program ${quoteValue(program)}, ${permitted} (${key})`];
+  });
 }
 
 function nameHostKey(host: HostConfig, path: readonly string[]): string {

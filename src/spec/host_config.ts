@@ -15,6 +15,8 @@ export interface HostConfig {
   readonly qemu: QemuInstallation;
   /** Whether a VM may have slots for devices that are added while it runs: its VMM emulates a bridge for each. */
   readonly hotPlug: boolean;
+  /** Programs that may emulate devices in QEMU's place. */
+  readonly programs: readonly DeviceProgram[];
   /** null when no host file exists and the built-in default is used. */
   readonly source: SpecSource | null;
 }
@@ -25,6 +27,17 @@ export interface QemuInstallation {
   readonly program: string;
   /** Directory that the program, its libraries and its data are installed beneath; "/" for the host's own. */
   readonly sysroot: string;
+}
+
+/** A program that speaks the proxy/remote protocol, and all that its process is given of the host. Paths are absolute. */
+export interface DeviceProgram {
+  readonly file: string;
+  /** The roles that it may have; each was written for such a program. */
+  readonly roles: readonly string[];
+  /** The program that runs `file`, and its own arguments; null: `file` is a program itself. */
+  readonly interpreter: readonly string[] | null;
+  /** Further files of its private root. */
+  readonly files: readonly string[];
 }
 
 /** Debian's package qemu-system-x86. */

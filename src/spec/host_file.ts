@@ -83,6 +83,7 @@ function toHostConfig(host: HostFile, source: SpecSource | null): HostConfig {
     limits: { memoryPerVmBytes, processesPerVm: host.limits.processesPerVm },
     qemu: host.qemu,
     hotPlug: host.hotPlug,
+    programs: host.programs.map((program) => ({ ...program, interpreter: program.interpreter ?? null })),
     source,
   };
 }

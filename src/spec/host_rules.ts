@@ -1,6 +1,6 @@
-import type { Problem, YamlTree } from "../text/index.js";
+import { type Problem, quoteValue, type YamlTree } from "../text/index.js";
 import type { InclusiveRange } from "./host_config.js";
-import { hostSchema } from "./host_schema.js";
+import { type HostFile, hostSchema } from "./host_schema.js";
 import { parseRange, rangeHolds } from "./range.js";
 import { parseSize } from "./size.js";
 
@@ -19,8 +19,8 @@ const MEMORY_MIN_BYTES = 1024 ** 2;
 
 /** What the values of a host file must be beyond their form. Looks at the keys whose form is right. */
 export function findBrokenHostRules(tree: YamlTree): Problem[] {
-  const file = tree.value as { readonly [Key in "uids" | "categories" | "limits"]?: unknown };
-  const { uids, categories, limits } = hostSchema().shape;
+  const file = tree.value as { readonly [Key in "uids" | "categories" | "limits" | "programs"]?: unknown };
+  const { uids, categories, limits, programs } = hostSchema().shape;
   const problems: Problem[] = [];
   const note = (path: readonly PropertyKey[], fault: string | undefined) => {
     if (fault !== undefined) problems.push({ offset: tree.offsetOf(path), message: fault });
@@ -31,7 +31,21 @@ export function findBrokenHostRules(tree: YamlTree): Problem[] {
   if (soundCategories.success) note(["categories"], findCategoryFault(parseRange(soundCategories.data)));
   const soundLimits = limits.safeParse(file.limits);
   if (soundLimits.success) note(["limits", "memoryPerVm"], findMemoryFault(soundLimits.data.memoryPerVm));
+  const soundPrograms = programs.safeParse(file.programs);
+  if (soundPrograms.success) checkPrograms(soundPrograms.data, note);
   return problems;
+}
+
+/** Each program stands once, so that a reader sees all that it is given in one place. */
+function checkPrograms(programs: HostFile["programs"], note: (path: readonly PropertyKey[], fault: string) => void): void {
+  programs.forEach(({ file, interpreter }, index) => {
+    const path = ["programs", index];
+    const first = programs.findIndex((other) => other.file === file);
+    if (first < index) note([...path, "file"], `${file}: programs[${first}] is the same program; give that one more roles`);
+    const [runner] = interpreter ?? [];
+    if (runner !== undefined && !/^(\/(?!\.{1,2}(\/|$))[^/]+)+$/u.test(runner))
+      note([...path, "interpreter", 0], `an interpreter is an absolute path without . and .. in it, not ${quoteValue(runner)}`);
+  });
 }
 
 function findUidFault(range: InclusiveRange): string | undefined {

@@ -2,7 +2,7 @@ import type { infer as Infer } from "zod/mini";
 import { loadZod, type Zod } from "./deferred_zod.js";
 import { DEFAULT_QEMU } from "./host_config.js";
 import { LAYERS } from "./layer.js";
-import { choice, flag, mapping, size, text, whole } from "./schema_terms.js";
+import { choice, flag, mapping, programPath, roleName, size, text, whole } from "./schema_terms.js";
 
 type HostSchema = ReturnType<typeof makeHostSchema>;
 /** A host file whose shape is right, with its defaults filled in; `{}` gives the built-in configuration. */
@@ -33,25 +33,33 @@ function makeHostSchema(z: Zod) {
     limits: z._default(limitsSchema(z), { memoryPerVm: "64G", processesPerVm: 64 }),
     qemu: z._default(qemuSchema(z), DEFAULT_QEMU),
     hotPlug: z._default(flag(z), false),
+    programs: z._default(z.array(programSchema(z), "a list of programs"), []),
   });
 }
 
 /** Up to 4095 characters: PATH_MAX without its NUL, include/uapi/linux/limits.h. */
 const ABSOLUTE_PATH = /^(?!.*\/\.{1,2}(\/|$))\/[^\p{Cc}]{0,4094}$/u;
-/** A name after every slash: such paths are compared with what the loader prints. */
-const PROGRAM_PATH = /^(?=.{1,4095}$)(\/(?!\.{1,2}(\/|$))[^/\p{Cc}]+)+$/u;
 const SYSROOT_PATH = /^(?=.{1,4095}$)(\/|(\/(?!\.{1,2}(\/|$))[^/\p{Cc}]+)+)$/u;
 
 function qemuSchema(z: Zod) {
   return mapping(z, {
-    program: z._default(
-      text(z, PROGRAM_PATH, "an absolute path of a program inside the sysroot, without . and .. and empty names in it"),
-      DEFAULT_QEMU.program,
-    ),
+    program: z._default(programPath(z, " inside the sysroot"), DEFAULT_QEMU.program),
     sysroot: z._default(
       text(z, SYSROOT_PATH, "an absolute path of a directory, without . and .. and empty names in it"),
       DEFAULT_QEMU.sysroot,
     ),
+  });
+}
+
+function programSchema(z: Zod) {
+  const argument = text(z, /^[^\p{Cc}]{1,4095}$/u, "an argument of 1 to 4095 characters without control characters");
+  return mapping(z, {
+    file: programPath(z),
+    roles: z.array(roleName(z), "a list of roles").check(z.minLength(1, "a list of at least one role")),
+    interpreter: z.optional(
+      z.array(argument, "a list: a program, and its arguments").check(z.minLength(1, "a list that begins with a program")),
+    ),
+    files: z._default(z.array(programPath(z), "a list of files"), []),
   });
 }
 

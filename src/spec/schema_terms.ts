@@ -56,3 +56,15 @@ export function size(z: Zod) {
 export function path(z: Zod) {
   return text(z, /^[^\p{Cc}]{1,4095}$/u, "a path of 1 to 4095 characters without control characters");
 }
+
+/** A name after every slash: such paths are compared with what the host file says and with what the loader prints. */
+const PROGRAM_PATH = /^(?=.{1,4095}$)(\/(?!\.{1,2}(\/|$))[^/\p{Cc}]+)+$/u;
+
+/** The one spelling of the path of a program. */
+export function programPath(z: Zod, where = "") {
+  return text(z, PROGRAM_PATH, `an absolute path of a program${where}, without . and .. and empty names in it`);
+}
+
+export function roleName(z: Zod) {
+  return text(z, /^[a-z][a-z0-9-]{0,31}$/, "a role name: 1 to 32 of a-z, 0-9 and -, a letter first");
+}

@@ -69,9 +69,10 @@ function toSerialSpec(serial: VmFile["console"]["serial"]): SerialSpec {
 
 /** What a checked entry of a device says. */
 export function toDeviceSpec(device: DeviceFile): DeviceSpec {
-  const { id, role, model, disk, net, serial, usb, audio, watchdog, limits } = device;
+  const { id, role, model, program, disk, net, serial, usb, audio, watchdog, limits } = device;
   return {
-    ...{ id, role, model },
+    ...{ id, role, model: model ?? null },
+    ...(program === undefined ? {} : { program }),
     disk: disk === undefined ? null : toDiskSpec(disk),
     net: net === undefined ? null : toNetSpec(net),
     serial: serial === undefined ? null : toSerialLine(serial),

@@ -2,7 +2,7 @@ import type { infer as Infer, ZodMiniType } from "zod/mini";
 import { loadZod, type Zod } from "./deferred_zod.js";
 import { LAYERS } from "./layer.js";
 import { audioSchema, serialLineSchema, usbSchema, watchdogSchema } from "./peripheral_schema.js";
-import { choice, mapping, path, size, text, whole } from "./schema_terms.js";
+import { choice, mapping, path, programPath, roleName, size, text, whole } from "./schema_terms.js";
 
 /** Largest value of a throttle, in bytes or operations per second: THROTTLE_VALUE_MAX, QEMU include/qemu/throttle.h. */
 export const THROTTLE_MAX = 1_000_000_000_000_000;
@@ -72,8 +72,9 @@ function serialSchema(z: Zod) {
 export function deviceSchema(z: Zod) {
   return mapping(z, {
     id: text(z, DEVICE_ID, DEVICE_ID_EXPECTATION),
-    role: text(z, /^[a-z][a-z0-9-]{0,31}$/, "a role name: 1 to 32 of a-z, 0-9 and -, a letter first"),
-    model: text(z, /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a QEMU device model such as lsi53c895a or e1000"),
+    role: roleName(z),
+    model: z.optional(text(z, /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a QEMU device model such as lsi53c895a or e1000")),
+    program: z.optional(programPath(z)),
     disk: z.optional(diskSchema(z)),
     net: z.optional(netSchema(z)),
     serial: z.optional(serialLineSchema(z)),
@@ -81,7 +82,7 @@ export function deviceSchema(z: Zod) {
     audio: z.optional(audioSchema(z)),
     watchdog: z.optional(watchdogSchema(z)),
     limits: z._default(limitsSchema(z), {}),
-  });
+  }).check(z.meta({ oneOf: [{ required: ["model"] }, { required: ["program"] }] }));
 }
 
 function diskSchema(z: Zod) {

@@ -40,7 +40,10 @@ export type SerialSpec =
 export interface DeviceSpec {
   readonly id: string;
   readonly role: string;
-  readonly model: string;
+  /** QEMU's device model; null for a device of another program. */
+  readonly model: string | null;
+  /** Absolute path of the program that emulates the device, as the host file permits it; absent: QEMU does. */
+  readonly program?: string;
   readonly disk: DiskSpec | null;
   readonly net: NetSpec | null;
   readonly serial: SerialLineSpec | null;
@@ -48,6 +51,13 @@ export interface DeviceSpec {
   readonly audio: AudioSpec | null;
   readonly watchdog: WatchdogSpec | null;
   readonly limits: DeviceLimits;
+}
+
+/** A device that QEMU emulates. */
+export type ModelledDevice = DeviceSpec & { readonly model: string };
+
+export function isModelled(device: DeviceSpec): device is ModelledDevice {
+  return device.model !== null;
 }
 
 export interface DiskSpec {

@@ -12,6 +12,7 @@ export {
   maximum,
   meta,
   minimum,
+  minLength,
   nonnegative,
   nullable,
   optional,

@@ -144,12 +144,15 @@ function identityOf(spec: VmSpec, { selinux }: HostFacts, { id, index }: { id: s
   return { uid, gid: uid, labels: labelProcess({ launcher: selinux.launcher, ...place }) };
 }
 
+const IMAGE_BYTES = 8 * 1024 * 1024;
+
 /** Names beneath /dev are block devices here; all others are regular files on the disk 8:0. */
 function imageOf(device: VmSpec["devices"][number], directory: string): [string, ImageFacts][] {
   return imageFiles(device).map(({ key, file }) => {
     const path = resolve(directory, file);
     const isBlock = path.startsWith("/dev/");
-    return [key, { kind: isBlock ? "block" : "file", path, blockDevice: isBlock ? "253:7" : "8:0" }];
+    const place = { path, blockDevice: isBlock ? "253:7" : "8:0" };
+    return [key, isBlock ? { kind: "block", sizeBytes: 0, ...place } : { kind: "file", sizeBytes: IMAGE_BYTES, ...place }];
   });
 }
 

@@ -1,10 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import * as assert from "uvu/assert";
 import { IntrusionError } from "../../src/errors/index.js";
 import { type Ending, findRun, launch, openDirectories, type RunningMachine } from "../../src/index.js";
 import { eventsOf } from "../support/event_reading.js";
 import { suite } from "../support/harness.js";
+import { isRunning } from "../support/idle_vm.js";
 import { demoVmText, type MachineFixture, makeFixture, vmName } from "../support/machine_fixture.js";
 import { Provoker } from "../support/provoke.js";
 import { runBulkhead, startBulkhead, waitUntil } from "../support/run_command.js";
@@ -65,6 +67,30 @@ test("onDeviceExit: pause tells the event, and a stop ends the VM with the death
   await waitUntil(() => eventsOf(fixture, vmName("death-pause"), "pause").length === 1, "pause");
   await machine.stop();
   assert.equal([(await machine.ended).reason, (await machine.ended).process], ["device-died", "net0"]);
+});
+
+test("a device that is killed instead of following the guest's shutdown died, exit code 4", async () => {
+  const output = new PassThrough();
+  const stdio = { kind: "stream", output, input: null, escape: false } as const;
+  const text = demoVmText({ name: vmName("death-follow"), disks: "demo" });
+  const machine = await launch(await fixture.request(text, { stdio }));
+  const pidOf = (id: string): number => machine.pids.get(id) as number;
+  // The firmware is past it, and the boot program does not need it: it only cannot follow.
+  output.once("data", () => process.kill(pidOf("net0"), "SIGSTOP"));
+  await waitUntil(() => !isRunning(pidOf("vmm")), "the guest's shutdown", 30_000);
+  process.kill(pidOf("net0"), "SIGKILL");
+  const { reason, process: cause, exitCode, detail } = await machine.ended;
+  assert.equal([reason, cause, exitCode], ["device-died", "net0", 4], detail);
+  assert.match(detail, '"net0" died of SIGKILL');
+});
+
+test("a device that is killed while the VM is stopped: its death is told, and the stop goes on", async () => {
+  const machine = await start(vmName("death-stop"));
+  void machine.stop();
+  process.kill(machine.pids.get("net0") as number, "SIGKILL");
+  const { reason, process: cause, exitCode } = await machine.ended;
+  assert.equal([reason, cause, exitCode], ["device-died", "net0", 4]);
+  assert.is(eventsOf(fixture, machine.plan.vm, "death").length, 1);
 });
 
 test.run();

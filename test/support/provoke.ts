@@ -30,9 +30,9 @@ export class Provoker {
     this.#run(pid, "syscall", String(syscallNumber));
   }
 
-  /** It makes this system call, with zeros as its first arguments, and goes on; the answer, an error number negated. */
-  ask(pid: number, syscallNumber: number): number {
-    return Number(this.#run(pid, "ask", String(syscallNumber)));
+  /** It makes this system call, with at most four arguments, and goes on; the answer, an error number negated. Default: zeros. */
+  ask(pid: number, syscallNumber: number, args: readonly number[] = []): number {
+    return Number(this.#run(pid, "ask", String(syscallNumber), ...args.map(String)));
   }
 
   remove(): void {

@@ -7,6 +7,7 @@ type Use = "values" | "types";
 /** Everything but the commands and compliance itself, which may use them all. */
 const BELOW_COMPLIANCE = [
   "text",
+  "report",
   "kernel",
   "spec",
   "host",
@@ -17,6 +18,7 @@ const BELOW_COMPLIANCE = [
   "plan",
   "observe",
   "state",
+  "verify",
   "sandbox",
   "protocol",
   "machine",
@@ -30,6 +32,7 @@ const BELOW_COMPLIANCE = [
 export const ROOMS: Readonly<Record<string, Readonly<Record<string, Use>>>> = {
   errors: {},
   text: {},
+  report: {},
   kernel: {},
   spec: values("text"),
   host: { ...values("kernel"), spec: "types" },
@@ -40,10 +43,11 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, Use>>>> = {
   plan: { ...values("spec", "host"), policy: "types", seccomp: "types", selinux: "types" },
   observe: { ...values("kernel"), spec: "types" },
   state: values("kernel"),
-  sandbox: { ...values("spec", "host", "observe", "kernel", "seccomp", "selinux"), plan: "types" },
+  verify: values("spec", "host", "plan", "observe", "kernel", "state"),
+  sandbox: { ...values("spec", "host", "observe", "verify", "kernel", "seccomp", "selinux"), plan: "types" },
   protocol: values("kernel"),
-  machine: values(...BELOW_COMPLIANCE.filter((room) => room !== "machine" && room !== "audit")),
-  audit: values("text", "spec", "host", "policy", "seccomp", "selinux", "plan", "observe", "state"),
+  machine: values(...BELOW_COMPLIANCE.filter((room) => !["machine", "audit", "report"].includes(room))),
+  audit: values("text", "report", "spec", "host", "policy", "seccomp", "selinux", "plan", "observe", "verify", "state"),
   compliance: values(...BELOW_COMPLIANCE),
   cli: values(...BELOW_COMPLIANCE, "compliance"),
 };

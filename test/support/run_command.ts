@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { findReportFault, REPORTING_COMMANDS } from "../../src/cli/schemas/index.js";
 import { buildRoot } from "./repository.js";
 
 /** In a fixture's directory: the host file of its commands, so that what an operator permits on this host decides no test. */
 export const TEST_HOST_FILE = "test-host.yaml";
 /** Commands with the option --host-file. */
-const READ_HOST_FILE: readonly (string | undefined)[] = ["run", "plan", "attach"];
+const READ_HOST_FILE: readonly (string | undefined)[] = ["run", "plan", "attach", "comply"];
 
 function withHostFile(args: readonly string[], directory: string): readonly string[] {
   const path = join(directory, TEST_HOST_FILE);
@@ -52,12 +53,17 @@ export function startBulkhead(
   return { child, finished, output: () => stdout, errors: () => stderr };
 }
 
-/** Runs `bulkhead` to its end. */
-export function runBulkhead(
+/** Runs `bulkhead` to its end. What it prints with --json must be as its published schema says. */
+export async function runBulkhead(
   args: readonly string[],
   options: { readonly environment: NodeJS.ProcessEnv; readonly directory: string },
 ): Promise<CommandResult> {
-  return startBulkhead(args, options).finished;
+  const result = await startBulkhead(args, options).finished;
+  const command = REPORTING_COMMANDS.find((name) => name === args[0]);
+  if (command === undefined || !args.includes("--json") || result.stdout === "") return result;
+  const fault = findReportFault(command, result.stdout);
+  if (fault !== null) throw new Error(`bulkhead ${args.join(" ")} printed what its schema does not have: ${fault}`);
+  return result;
 }
 
 /** Waits until `condition` holds; throws with `what` after `timeoutMs`. */

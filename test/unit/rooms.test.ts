@@ -18,6 +18,7 @@ const SOURCE_FOLDERS = [
   "native/core",
   "native/addon",
   "native/keeper",
+  "native/filter_probe",
   "native/reference_device",
   "native/boot",
 ];

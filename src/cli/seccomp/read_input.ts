@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, writeFileSync } fr
 import { SeccompInputError } from "../../errors/index.js";
 import { type BpfProgram, findProgramFault, readProgram } from "../../seccomp/index.js";
 
-/** Largest file that is read, in bytes: a program has 32 KiB, the longest policies some 100 KiB. */
+/** Largest file that is read unless it is told otherwise, in bytes: a program has 32 KiB, the longest policies some 100 KiB. */
 const INPUT_BYTES_MAX = 4 * 1024 * 1024;
 const STANDARD_INPUT = 0;
 /** How messages call `-`. */
@@ -14,15 +14,15 @@ export interface Input {
   readonly bytes: Buffer;
 }
 
-/** Reads a file, or standard input for `-`. Throws SeccompInputError "input-unreadable". */
-export function readInput(path: string): Input {
+/** Reads a file of at most `bytesMax` (default 4 MiB), or standard input for `-`. Throws SeccompInputError "input-unreadable". */
+export function readInput(path: string, bytesMax = INPUT_BYTES_MAX): Input {
   const name = path === "-" ? STANDARD_INPUT_NAME : path;
   let fd: number | undefined;
   try {
     // Non-blocking for the open alone: a FIFO without a writer would otherwise wait for ever.
     fd = path === "-" ? STANDARD_INPUT : openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     if (path !== "-" && !fstatSync(fd).isFile()) throw new Error("not a regular file; pipe it into -");
-    return { name, bytes: readBounded(fd) };
+    return { name, bytes: readBounded(fd, bytesMax) };
   } catch (cause) {
     throw new SeccompInputError({
       code: "input-unreadable",
@@ -36,15 +36,15 @@ export function readInput(path: string): Input {
   }
 }
 
-function readBounded(fd: number): Buffer {
-  const bytes = Buffer.alloc(INPUT_BYTES_MAX + 1);
+function readBounded(fd: number, bytesMax: number): Buffer {
+  const bytes = Buffer.alloc(bytesMax + 1);
   let length = 0;
   while (length < bytes.length) {
     const count = readSync(fd, bytes, length, bytes.length - length, null);
     if (count === 0) return bytes.subarray(0, length);
     length += count;
   }
-  throw new Error(`more than ${INPUT_BYTES_MAX} bytes`);
+  throw new Error(`more than ${bytesMax} bytes`);
 }
 
 /** A program that the kernel would load. Throws SeccompInputError "bpf-malformed" or "program-refused". */

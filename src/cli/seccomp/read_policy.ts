@@ -69,19 +69,24 @@ export function readSource(path: string, options: PolicyOptions) {
   return { kind: "rules", rules: policyOf(input, path, options).rules } as const;
 }
 
+/** Reads a policy whose bytes are known already; what is lost or noteworthy in it is for the caller to tell. */
+export function readPolicyInput(input: Input, path: string, options: PolicyOptions): ReadPolicy {
+  const text = decode(input);
+  const format = options.from ?? detectFormat(text);
+  const read = format === "bulkhead" ? readOwn(input.name, text, path) : readForeign(format, { file: input.name, text }, options);
+  return { ...read, name: input.name, format, rules: combinePhases(read.policy, options.phases) };
+}
+
 /** A text has no zero byte; a program has them in the code or the operand of its return, whatever it answers. */
-function isProgram({ bytes }: Input): boolean {
+export function isProgram({ bytes }: Input): boolean {
   return bytes.includes(0);
 }
 
 function policyOf(input: Input, path: string, options: PolicyOptions): ReadPolicy {
-  const text = decode(input);
-  const format = options.from ?? detectFormat(text);
-  const read = format === "bulkhead" ? readOwn(input.name, text, path) : readForeign(format, { file: input.name, text }, options);
-  const { policy, losses, notes } = read;
-  for (const loss of losses) process.stderr.write(`bulkhead: ${input.name}: lost: ${escapeControls(loss)}\n`);
-  for (const note of notes) process.stderr.write(`bulkhead: ${input.name}: note: ${escapeControls(note)}\n`);
-  return { ...read, name: input.name, format, policy, rules: combinePhases(policy, options.phases) };
+  const read = readPolicyInput(input, path, options);
+  for (const loss of read.losses) process.stderr.write(`bulkhead: ${input.name}: lost: ${escapeControls(loss)}\n`);
+  for (const note of read.notes) process.stderr.write(`bulkhead: ${input.name}: note: ${escapeControls(note)}\n`);
+  return read;
 }
 
 function decode({ name, bytes }: Input): string {

@@ -9,4 +9,6 @@ export { ensureLabImage } from "./lab_image.js";
 export { type LabPolicy, loadLabPolicy } from "./lab_policy.js";
 export { MIRROR_VARIABLE } from "./mirror.js";
 export { type QemuRoot, qemuRoot } from "./qemu_root.js";
+/** Set in the lab: native/lab/run_job.sh. */
+export const LAB_MARK = "BULKHEAD_LAB";
 export { type LabKernel, type LabOutcome, type LabRun, runLab } from "./run_lab.js";

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,7 +26,13 @@ export async function readPolicyModule(): Promise<Buffer> {
   return readPackageFile(join(packageDirectory(), "selinux", POLICY_MODULE_NAME));
 }
 
-/** The directory that package.json lies in: this file is at dist/src/compliance/lab in it. */
+/** The directory that package.json lies in: above this file in dist/src/compliance/lab, and above the bundled command that has it. */
 export function packageDirectory(): string {
-  return join(dirname(fileURLToPath(import.meta.url)), "../../../..");
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, "package.json"))) {
+    const above = dirname(directory);
+    if (above === directory) throw new Error("no package.json stands above the lab's code");
+    directory = above;
+  }
+  return directory;
 }

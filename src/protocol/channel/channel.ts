@@ -8,8 +8,10 @@ import { wireViolation } from "../wire/violation.js";
 import { type Frame, FrameReader } from "./frame_reader.js";
 
 export interface ChannelOptions extends DecodeOptions {
-  /** One end of a UNIX stream socket pair. The channel closes it. */
+  /** One end of a UNIX stream socket pair. The channel closes it, unless `keepsFd`. */
   readonly fd: number;
+  /** The fd stays the caller's. Default false. */
+  readonly keepsFd?: boolean | undefined;
   /** Whom this channel leads to, for messages: `device "disk0"`. */
   readonly peer: string;
   /** Called for each message; the fds that it does not take are closed when it returns. What it throws ends the channel. */
@@ -65,7 +67,7 @@ export class Channel {
     // The watch first: a closed fd's number may be another file's at once.
     this.#watch.close();
     this.#reader.close();
-    closeSync(this.#options.fd);
+    if (this.#options.keepsFd !== true) closeSync(this.#options.fd);
   }
 
   #onReady(readable: boolean, writable: boolean): void {

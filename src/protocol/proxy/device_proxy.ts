@@ -6,8 +6,10 @@ import type { BarAccess, ConfigAccess, Message, Region, Request, Strictness } fr
 import { wireViolation } from "../wire/violation.js";
 
 export interface DeviceProxyOptions {
-  /** The VMM's end of the channel. The proxy closes it. */
+  /** The VMM's end of the channel. The proxy closes it, unless `keepsFd`. */
   readonly fd: number;
+  /** For who asks before the VMM does: the fd stays the caller's. Default false. */
+  readonly keepsFd?: boolean;
   /** The device's id, for messages. */
   readonly name: string;
   /** Longest wait for each answer, in ms. Default 5000. */
@@ -60,6 +62,7 @@ export class DeviceProxy {
     });
     this.#channel = new Channel({
       fd: options.fd,
+      keepsFd: options.keepsFd,
       peer: `device "${options.name}"`,
       expects: "reply",
       strictness: options.strictness ?? "strict",

@@ -1,4 +1,4 @@
-import { BulkheadError, ProtocolError } from "../../errors/index.js";
+import { BulkheadError, ProtocolInputError } from "../../errors/index.js";
 import { HEADER_BYTES } from "../wire/command.js";
 import { checkFdCount, decodeHeader, decodePayload } from "../wire/decode.js";
 import { encodeUnchecked } from "../wire/encode.js";
@@ -15,7 +15,7 @@ export function formatRecord({ message, fdCount }: RecordedMessage): string {
   return JSON.stringify({ command: message.command, fds: fdCount, bytes: encodeUnchecked(message).toString("hex") });
 }
 
-/** `file` is for messages. Empty lines are skipped. Throws ProtocolError "recording-malformed" with the line's number. */
+/** `file` is for messages. Empty lines are skipped. Throws ProtocolInputError "recording-malformed" with the line's number. */
 export function parseRecording(text: string, file: string): RecordedMessage[] {
   return text.split("\n").flatMap((line, index) => (line === "" ? [] : [parseRecord(line, `${file}:${index + 1}`)]));
 }
@@ -28,7 +28,7 @@ function parseRecord(line: string, place: string): RecordedMessage {
     if (message.command !== command) throw malformed(place, `its bytes are those of ${message.command}`);
     return { message, fdCount: fds };
   } catch (error) {
-    if (error instanceof ProtocolError && error.code === "recording-malformed") throw error;
+    if (error instanceof ProtocolInputError) throw error;
     throw malformed(place, error instanceof SyntaxError || error instanceof BulkheadError ? error.message : String(error), error);
   }
 }
@@ -72,6 +72,6 @@ function hex(value: bigint | number): string {
   return `0x${value.toString(16)}`;
 }
 
-function malformed(place: string, answer: string, cause?: unknown): ProtocolError {
-  return new ProtocolError({ code: "recording-malformed", tried: `Cannot read ${place}`, subject: place, answer, cause });
+function malformed(place: string, answer: string, cause?: unknown): ProtocolInputError {
+  return new ProtocolInputError({ code: "recording-malformed", tried: `Cannot read ${place}`, subject: place, answer, cause });
 }

@@ -1,5 +1,6 @@
-import { readlinkSync } from "node:fs";
+import { fstatSync, writeSync } from "node:fs";
 import { type BulkheadError, ProtocolError } from "../../errors/index.js";
+import { answerOf } from "../../kernel/index.js";
 import { Channel, type ChannelOptions } from "../channel/channel.js";
 import type { Frame } from "../channel/frame_reader.js";
 import type { ReceivedFds } from "../channel/received_fds.js";
@@ -25,8 +26,10 @@ export interface RemoteOptions {
   readonly onTraffic?: ChannelOptions["onTraffic"];
 }
 
-/** What /proc shows of an eventfd: eventfd(2). */
-const EVENTFD_LINK = "anon_inode:[eventfd]";
+/** S_IFMT: inode(7). Files without a place in a file system show no type there. */
+const FILE_TYPE = 0o170000;
+/** What an eventfd takes without any effect, and no other file of that kind: eventfd(2). */
+const NOTHING_ADDED = Buffer.alloc(8);
 
 /** The answer to what could not be done, and to a read that nothing claims. */
 const ALL_ONES = 2n ** 64n - 1n;
@@ -133,8 +136,8 @@ export class Remote {
 
   #bindInterrupt(fds: ReceivedFds): void {
     for (const [index, name] of ["irqfd", "resamplefd"].entries()) {
-      const link = readlinkSync(`/proc/self/fd/${fds.peek(index)}`);
-      if (link !== EVENTFD_LINK) throw wireViolation("set-irqfd", { field: name, value: link, rule: "be an eventfd" });
+      const why = findEventfdFault(fds.peek(index));
+      if (why !== null) throw wireViolation("set-irqfd", { field: name, value: why, rule: "be an eventfd" });
     }
     this.#interrupt.bind(fds.take(0), fds.take(1));
   }
@@ -150,6 +153,17 @@ export class Remote {
     this.#interrupt.unbind();
     this.#memory.clear();
     this.#settleEnded(error);
+  }
+}
+
+/** By the calls of a process that has no /proc. What of another kind was given, in words; null for an eventfd. */
+function findEventfdFault(fd: number): string | null {
+  const { mode } = fstatSync(fd);
+  if ((mode & FILE_TYPE) !== 0) return `a file of mode ${mode.toString(8)}`;
+  try {
+    return writeSync(fd, NOTHING_ADDED) === NOTHING_ADDED.length ? null : "a file that takes less than a number";
+  } catch (cause) {
+    return `a file that takes no number (${answerOf(cause)})`;
   }
 }
 

@@ -3,6 +3,7 @@ import type { BpfProgram } from "../bpf_program.js";
 import { syscallName } from "../syscall_numbers.js";
 import { findAnswered, findChanged, findWeaker } from "./answer.js";
 import { ARCH_X86_64, type Call, findCall } from "./call.js";
+import { wordIs } from "./call_sets.js";
 import { CallSpace, type FilterSource, programsOf } from "./call_space.js";
 import { WORD, WORD_BITS } from "./call_words.js";
 import { type AnswerPair, answerTo, type Direction, differenceAt } from "./counterexample.js";
@@ -94,15 +95,6 @@ function* kindsOfCalls(space: CallSpace): Generator<readonly [calls: string, kin
   yield ["numbers without a syscall", diagrams.without(rest, x32)];
   yield ["x32 calls", diagrams.and(rest, x32)];
   yield ["calls of other arches", diagrams.not(native)];
-}
-
-function wordIs({ diagrams, order }: CallSpace, word: number, value: number): Node {
-  let is: Node = TRUE;
-  for (let place = 0; place < WORD_BITS; place += 1) {
-    const bit = diagrams.decide(order[WORD_BITS * word + place] as number, FALSE, TRUE);
-    is = diagrams.and((value >>> place) & 1 ? bit : diagrams.not(bit), is);
-  }
-  return is;
 }
 
 /** One change for each two answers that calls of the region get; those that weaken first. */

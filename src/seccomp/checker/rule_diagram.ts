@@ -39,6 +39,11 @@ export class RuleDiagram {
     this.#order = order;
   }
 
+  /** The arguments for which all of these hold. */
+  condition(checks: readonly ArgumentCheck[]): Node {
+    return checks.reduce((all, check) => this.#diagrams.and(all, this.#holds(check)), TRUE);
+  }
+
   answer(set: RuleSet): Answer {
     const diagrams = this.#diagrams;
     const otherwise = this.#answerOf(set.otherwise);
@@ -61,7 +66,7 @@ export class RuleDiagram {
   #answerOfRules(rules: readonly SyscallRule[], otherwise: Answer): Answer {
     const byAnswer = new Map<string, RuleGroup>();
     for (const rule of rules) {
-      const condition = rule.checks.reduce((all, check) => this.#diagrams.and(all, this.#holds(check)), TRUE);
+      const condition = this.condition(rule.checks);
       const answer = this.#answerOf(rule.action);
       const key = `${answer.action} ${answer.data.join()}`;
       for (const [other, group] of byAnswer) if (other !== key) this.#refuseOverlap(rule, condition, group);

@@ -48,20 +48,35 @@ export function addSearch(graph: DecisionGraph, intervals: readonly Interval[]):
   return new SearchTree(graph, intervals).build();
 }
 
+/** What is left to tell apart in a range, seen in one pass. */
+interface Rest {
+  readonly intervals: readonly number[];
+  readonly weight: number;
+  /** Places where the nodes on both sides differ: only there does a cut tell anything apart. */
+  readonly places: readonly number[];
+  /** Index in `places` of the last one with at most half of the weight below it. */
+  readonly middle: number;
+}
+
 class SearchTree {
   readonly #graph: DecisionGraph;
   readonly #intervals: readonly Interval[];
+  readonly #nexts: readonly NodeId[];
   readonly #weights: readonly number[];
   readonly #known = new Map<number, Choice>();
-  /** By range: its intervals of one value, heaviest first. */
-  readonly #singles = new Map<number, readonly number[]>();
+  /** All intervals of one value, heaviest first; ties by place, so that a range and its parts agree. */
+  readonly #singles: readonly number[];
 
   constructor(graph: DecisionGraph, intervals: readonly Interval[]) {
     this.#graph = graph;
     this.#intervals = mergeNeighbours(intervals);
     const total = this.#intervals.reduce((sum, { weight }) => sum + weight, 0);
     const floor = Math.max(total, 1) * (FLOOR_SHARE / this.#intervals.length);
-    this.#weights = this.#intervals.map(({ weight }) => weight + floor);
+    const weights = this.#intervals.map(({ weight }) => weight + floor);
+    this.#weights = weights;
+    this.#nexts = this.#intervals.map(({ next }) => next);
+    const single = [...this.#intervals.keys()].filter((index) => this.#isSingle(index));
+    this.#singles = single.sort((a, b) => (weights[b] as number) - (weights[a] as number) || a - b);
   }
 
   build(): NodeId {
@@ -94,77 +109,87 @@ class SearchTree {
   }
 
   #search(range: Range): Choice {
-    const byWeight = this.#singleValues(range);
-    const picked = new Set(byWeight.slice(0, range.picked));
-    const left = indicesWithout(range, picked);
-    // Values that were picked out never come here, so where only they differ nothing is left to tell apart.
-    const next = this.#at(left[0] ?? range.first).next;
-    if (left.every((index) => this.#at(index).next === next)) return { cost: 0, plan: { kind: "done", next } };
-    const weight = left.reduce((sum, index) => sum + this.#weight(index), 0);
-    const odd = this.#onlyOddValue(left);
-    if (odd !== undefined) {
-      const rest: Choice = { cost: 0, plan: { kind: "done", next: odd.others } };
-      return { cost: weight, plan: { kind: "equal", interval: odd.interval, rest } };
+    const heavy = this.#heaviest(range, range.picked + 1);
+    const picked = heavy.slice(0, range.picked);
+    const rest = this.#restOf(range, picked);
+    if (rest.places.length === 0) {
+      // Values that were picked out never come here, so where only they differ nothing is left to tell apart.
+      return { cost: 0, plan: { kind: "done", next: this.#next(rest.intervals[0] ?? range.first) } };
     }
-    const choices = this.#cuts(range, { left, picked, weight });
-    const heaviest = byWeight[range.picked];
-    if (heaviest !== undefined && (left.length <= EVERY_CUT_LENGTH_MAX || this.#weight(heaviest) >= EQUAL_SHARE_MIN * weight)) {
-      const rest = this.#best({ ...range, picked: range.picked + 1 });
-      choices.push({ cost: weight + rest.cost, plan: { kind: "equal", interval: heaviest, rest } });
+    const odd = this.#onlyOddValue(rest.intervals);
+    if (odd !== undefined) {
+      const others: Choice = { cost: 0, plan: { kind: "done", next: odd.others } };
+      return { cost: rest.weight, plan: { kind: "equal", interval: odd.interval, rest: others } };
+    }
+    const choices = this.#cuts(range, picked, rest);
+    const heaviest = heavy[range.picked];
+    if (heaviest !== undefined && this.#mayStartWith(heaviest, rest)) {
+      const others = this.#best({ ...range, picked: range.picked + 1 });
+      choices.push({ cost: rest.weight + others.cost, plan: { kind: "equal", interval: heaviest, rest: others } });
     }
     return choices.reduce((best, choice) => (choice.cost < best.cost ? choice : best));
   }
 
+  /** Whether a test for this value may come first in the cheapest tree. */
+  #mayStartWith(value: number, { intervals, weight }: Rest): boolean {
+    return intervals.length <= EVERY_CUT_LENGTH_MAX || this.#weight(value) >= EQUAL_SHARE_MIN * weight;
+  }
+
+  /** The heaviest intervals of one value in a range, at most `count`. */
+  #heaviest({ first, last }: Range, count: number): number[] {
+    const found: number[] = [];
+    for (const index of this.#singles) {
+      if (index >= first && index <= last && found.push(index) === count) break;
+    }
+    return found;
+  }
+
+  #restOf({ first, last }: Range, picked: readonly number[]): Rest {
+    const intervals: number[] = [];
+    const places: number[] = [];
+    const below: number[] = [];
+    let weight = 0;
+    for (let index = first; index <= last; index += 1) {
+      if (picked.includes(index)) continue;
+      const before = intervals.at(-1);
+      if (before !== undefined && this.#next(before) !== this.#next(index)) {
+        places.push(index);
+        below.push(weight);
+      }
+      intervals.push(index);
+      weight += this.#weight(index);
+    }
+    const middle = below.findLastIndex((sum) => sum <= weight / 2);
+    return { intervals, weight, places, middle: Math.max(0, middle) };
+  }
+
   /** The single value that alone goes elsewhere than all the others: one test tells it apart, and nothing does with less. */
   #onlyOddValue(left: readonly number[]): { readonly interval: number; readonly others: NodeId } | undefined {
-    const counts = new Map<NodeId, number>();
-    for (const index of left) counts.set(this.#at(index).next, (counts.get(this.#at(index).next) ?? 0) + 1);
-    if (counts.size !== 2) return undefined;
-    for (const interval of left) {
-      if (!this.#isSingle(interval) || counts.get(this.#at(interval).next) !== 1) continue;
-      const others = [...counts.keys()].find((next) => next !== this.#at(interval).next);
-      if (others !== undefined) return { interval, others };
+    const first = left[0] as number;
+    const a = this.#next(first);
+    let b: NodeId | undefined;
+    let firstOfB = first;
+    let countOfB = 0;
+    for (const index of left) {
+      const next = this.#next(index);
+      if (next === a) continue;
+      if (b === undefined) [b, firstOfB] = [next, index];
+      else if (next !== b) return undefined;
+      countOfB += 1;
     }
-    return undefined;
+    if (b === undefined) return undefined;
+    if (left.length - countOfB === 1 && this.#isSingle(first)) return { interval: first, others: b };
+    return countOfB === 1 && this.#isSingle(firstOfB) ? { interval: firstOfB, others: a } : undefined;
   }
 
   /** Ways to cut a range in two, each with what is cheapest on either side. */
-  #cuts(range: Range, state: { left: readonly number[]; picked: ReadonlySet<number>; weight: number }): Choice[] {
-    return this.#placesToCut(state).map((at) => {
-      const pickedBelow = [...state.picked].filter((index) => index < at).length;
+  #cuts(range: Range, picked: readonly number[], rest: Rest): Choice[] {
+    return placesToCut(rest).map((at) => {
+      const pickedBelow = picked.filter((index) => index < at).length;
       const below = this.#best({ first: range.first, last: at - 1, picked: pickedBelow });
       const above = this.#best({ first: at, last: range.last, picked: range.picked - pickedBelow });
-      return { cost: state.weight + below.cost + above.cost, plan: { kind: "cut", at, below, above } };
+      return { cost: rest.weight + below.cost + above.cost, plan: { kind: "cut", at, below, above } };
     });
-  }
-
-  /** Only where the nodes on both sides differ does a cut tell anything apart. */
-  #placesToCut({ left, weight }: { readonly left: readonly number[]; readonly weight: number }): number[] {
-    const places: number[] = [];
-    let middle = 0;
-    let sum = 0;
-    left.forEach((index, position) => {
-      const before = left[position - 1];
-      if (before !== undefined && this.#at(before).next !== this.#at(index).next) {
-        places.push(index);
-        if (sum <= weight / 2) middle = places.length - 1;
-      }
-      sum += this.#weight(index);
-    });
-    if (places.length <= EVERY_CUT_LENGTH_MAX) return places;
-    const beside = places.length <= SEVERAL_CUTS_LENGTH_MAX ? CUTS_BESIDE_MIDDLE : 0;
-    return places.slice(Math.max(0, middle - beside), middle + beside + 1);
-  }
-
-  /** Intervals of one value, heaviest first; ties by place, so that a range and its parts agree. */
-  #singleValues(range: Range): readonly number[] {
-    const key = range.first * RANGE_KEY + range.last;
-    const known = this.#singles.get(key);
-    if (known !== undefined) return known;
-    const single = indicesWithout(range, new Set()).filter((index) => this.#isSingle(index));
-    single.sort((a, b) => this.#weight(b) - this.#weight(a) || a - b);
-    this.#singles.set(key, single);
-    return single;
   }
 
   #isSingle(index: number): boolean {
@@ -177,9 +202,20 @@ class SearchTree {
     return interval;
   }
 
-  #weight(index: number): number {
-    return this.#weights[index] ?? 0;
+  #next(index: number): NodeId {
+    return this.#nexts[index] as NodeId;
   }
+
+  #weight(index: number): number {
+    return this.#weights[index] as number;
+  }
+}
+
+/** In short ranges all places, in longer ones those about the middle of the weight. */
+function placesToCut({ places, middle }: Rest): readonly number[] {
+  if (places.length <= EVERY_CUT_LENGTH_MAX) return places;
+  const beside = places.length <= SEVERAL_CUTS_LENGTH_MAX ? CUTS_BESIDE_MIDDLE : 0;
+  return places.slice(Math.max(0, middle - beside), middle + beside + 1);
 }
 
 /** More than any number of intervals: bounds of ranges, written as one number, stay apart. */
@@ -187,12 +223,6 @@ const RANGE_KEY = 2 ** 17;
 
 /** One more than the largest 32-bit value. */
 const END_OF_VALUES = 2 ** 32;
-
-function indicesWithout({ first, last }: Range, picked: ReadonlySet<number>): number[] {
-  const indices: number[] = [];
-  for (let index = first; index <= last; index += 1) if (!picked.has(index)) indices.push(index);
-  return indices;
-}
 
 function mergeNeighbours(intervals: readonly Interval[]): Interval[] {
   const merged: Interval[] = [];

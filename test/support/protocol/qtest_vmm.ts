@@ -26,18 +26,27 @@ const MONITOR_FD = 4;
 
 export const GUEST_MEMORY_BYTES = 64 * 1024 * 1024;
 
+/** Slot of bus 0 that the device is in. */
+export const DEVICE_SLOT = 4;
+
+/** Arguments of a VMM that makes one proxied device and stays stopped. */
+export const PROXY_VMM: readonly string[] = [
+  ...["-nodefaults", "-no-user-config", "-display", "none", "-S", "-accel", "kvm", "-m", `${GUEST_MEMORY_BYTES >> 20}M`],
+  ...["-machine", "q35,memory-backend=memory", "-object", `memory-backend-memfd,id=memory,size=${GUEST_MEMORY_BYTES}`],
+  ...["-device", `x-pci-proxy-dev,id=device,fd=${CHANNEL_FD},addr=${DEVICE_SLOT}`],
+];
+
 /** `channelFd` is the VMM's end; it is closed here. The device is in slot 4 of bus 0, behind no bridge. */
 export async function startQtestVmm(qemu: QemuRoot, channelFd: number): Promise<QtestVmm> {
   const [monitorFd, farMonitor] = addon.socketPair();
   const [program, ...first] = qemu.command;
   const args = [
-    ...["-nodefaults", "-no-user-config", "-display", "none", "-S", "-accel", "kvm", "-m", `${GUEST_MEMORY_BYTES >> 20}M`],
-    ...["-machine", "q35,memory-backend=memory", "-object", `memory-backend-memfd,id=memory,size=${GUEST_MEMORY_BYTES}`],
+    ...first,
+    ...PROXY_VMM,
     ...["-chardev", `socket,id=monitor,fd=${MONITOR_FD}`, "-mon", "chardev=monitor,mode=control"],
     ...["-qtest", "stdio", "-qtest-log", "none"],
-    ...["-device", `x-pci-proxy-dev,id=device,fd=${CHANNEL_FD},addr=4`],
   ];
-  const child = spawn(program as string, [...first, ...args], {
+  const child = spawn(program as string, args, {
     stdio: ["pipe", "pipe", "pipe", channelFd, farMonitor],
     env: { ...process.env, ...qemu.env },
   });

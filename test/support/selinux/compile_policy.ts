@@ -19,11 +19,20 @@ const CATEGORY_COUNT = 1024;
 /** The newest policy that Debian 12's libsepol reads. */
 const POLICY_VERSION = 33;
 
-/** Compiles the module, and `more` CIL beside it, on the base policy of tests; `without`: types that this policy shall not have. */
-export function compileModule(more = "", without: readonly string[] = []): CompiledModule {
+/** What is changed before it is compiled. */
+export interface PolicyChange {
+  /** Changes the module's text. */
+  readonly module?: (text: string) => string;
+  /** Types that the base policy shall not have. */
+  readonly without?: readonly string[];
+}
+
+/** Compiles the module, changed as `change` says, and `more` CIL beside it, on the base policy of tests. */
+export function compileModule(more = "", change: PolicyChange = {}): CompiledModule {
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-policy-"));
-  const base = leaveOut(readFileSync(BASE, "utf8"), without).replace("; CATEGORIES", categories());
-  const files = { "base.cil": base, "bulkhead.cil": readFileSync(MODULE, "utf8"), "more.cil": more };
+  const base = leaveOut(readFileSync(BASE, "utf8"), change.without ?? []).replace("; CATEGORIES", categories());
+  const module = readFileSync(MODULE, "utf8");
+  const files = { "base.cil": base, "bulkhead.cil": change.module?.(module) ?? module, "more.cil": more };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   const path = join(folder, "policy");
   const paths = Object.keys(files).map((name) => join(folder, name));

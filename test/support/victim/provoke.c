@@ -1,6 +1,6 @@
 // Makes another process do what a bug or an attacker would make it do: provoke PID syscall NUMBER | spin | flood [FD] | abort.
-// Its main thread is stopped by ptrace, given other registers, and let go. With "ask NUMBER" it makes a call, whose answer is
-// printed, and goes on as if nothing had happened.
+// Its main thread is stopped by ptrace, given other registers, and let go. With "ask NUMBER [ARGUMENT]..." it makes a call, whose
+// answer is printed, and goes on as if nothing had happened.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TRIES = 100, TRY_INTERVAL_US = 1000, RED_ZONE_BYTES = 128 };
+enum { ARGUMENTS_MAX = 4, TRIES = 100, TRY_INTERVAL_US = 1000, RED_ZONE_BYTES = 128 };
 
 static void fail(const char *what) {
   fprintf(stderr, "%s: %s\n", what, strerror(errno));
@@ -70,12 +70,16 @@ static void run_to_call_stop(pid_t pid) {
   } while (WSTOPSIG(status) != (SIGTRAP | 0x80));
 }
 
-static void ask(pid_t pid, struct user_regs_struct before, unsigned long long number) {
+static void ask(pid_t pid, struct user_regs_struct before, unsigned long long number,
+                const unsigned long long arguments[ARGUMENTS_MAX]) {
   struct user_regs_struct registers = before;
   registers.orig_rax = (unsigned long long)-1;
   registers.rip -= 2;
   registers.rax = number;
-  registers.rdi = registers.rsi = registers.rdx = 0;
+  registers.rdi = arguments[0];
+  registers.rsi = arguments[1];
+  registers.rdx = arguments[2];
+  registers.r10 = arguments[3];
   if (ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)PTRACE_O_TRACESYSGOOD) != 0) fail("PTRACE_SETOPTIONS");
   if (ptrace(PTRACE_SETREGS, pid, NULL, &registers) != 0) fail("PTRACE_SETREGS");
   run_to_call_stop(pid);
@@ -97,8 +101,10 @@ int main(int count, char **arguments) {
   if (count < 3) return 2;
   const pid_t pid = atoi(arguments[1]);
   struct user_regs_struct registers = stop(pid);
-  if (count == 4 && strcmp(arguments[2], "ask") == 0) {
-    ask(pid, registers, strtoull(arguments[3], NULL, 10));
+  if (count >= 4 && count <= 4 + ARGUMENTS_MAX && strcmp(arguments[2], "ask") == 0) {
+    unsigned long long given[ARGUMENTS_MAX] = {0};
+    for (int index = 4; index < count; ++index) given[index - 4] = strtoull(arguments[index], NULL, 10);
+    ask(pid, registers, strtoull(arguments[3], NULL, 10), given);
     return 0;
   }
   registers.orig_rax = (unsigned long long)-1;  // The interrupted call is not restarted.

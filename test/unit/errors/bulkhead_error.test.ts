@@ -25,6 +25,7 @@ test("wording: a sentence that ends by itself gets no second stop", () => {
 
 /** Exit codes are API: README.md, "Exit codes". */
 const EXIT_CODES: Readonly<Record<string, number>> = {
+  ComplianceInputError: 2,
   SpecError: 2,
   PolicyError: 2,
   PlanError: 2,

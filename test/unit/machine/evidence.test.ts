@@ -1,6 +1,7 @@
 import * as assert from "uvu/assert";
-import { keepEvidence, readEvidence } from "../../../src/machine/evidence.js";
+import { keepEvidence } from "../../../src/machine/evidence.js";
 import { findRun, identifyProcess, OwnedRun } from "../../../src/state/index.js";
+import { readEvidence } from "../../../src/verify/index.js";
 import { suite } from "../../support/harness.js";
 import { makeDirectories } from "../state/temporary_directories.js";
 
@@ -13,7 +14,8 @@ test("a process on record whose pid is another's by now is missing and is not co
     const alive = { ...identifyProcess(process.pid), id: "vmm", role: "vmm", session: 0 } as const;
     const recycled = { pid: process.pid, startTime: "1", id: "disk0", role: "disk", session: 0 };
     run.update({ processes: [alive as typeof recycled, recycled] });
-    const plan = { vm: "web1", processes: ["vmm", "disk0"].map((id) => ({ id, fds: [] })) };
+    const processes = [alive, recycled].map(({ id, role }) => ({ id, role, fds: [] }));
+    const plan = { vm: "web1", processes };
     const inventories = new Map([
       ["vmm", {}],
       ["disk", {}],

@@ -1,56 +1,16 @@
 import { readFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import type { ExitStatus } from "../../../src/kernel/index.js";
-import { KernelLog } from "../../../src/machine/kernel_log.js";
 import type { MachineProcess } from "../../../src/machine/machine_process.js";
-import { RunningMachine } from "../../../src/machine/running_machine.js";
-import type { WatchdogAction } from "../../../src/spec/index.js";
+import type { RunningMachine } from "../../../src/machine/running_machine.js";
 import { findRun, OwnedRun } from "../../../src/state/index.js";
 import { suite } from "../../support/harness.js";
 import { makeDirectories } from "../state/temporary_directories.js";
+import { CLEAN, KILLED, PlayedProcess, playMachine } from "./played_machine.js";
 
 const test = suite("how a running machine's end is judged", { timeoutMs: 10_000 });
 
 const SIGSYS: ExitStatus = { exitCode: null, signal: 31 };
-const KILLED: ExitStatus = { exitCode: null, signal: 9 };
-const CLEAN: ExitStatus = { exitCode: 0, signal: null };
-
-type Listener = (event: { event: string; data: Record<string, unknown> }) => void;
-
-/** A process that ends when the test says so, or is killed. */
-class PlayedProcess {
-  readonly id: string;
-  end: (status: ExitStatus) => void = () => {};
-  readonly ended = new Promise<ExitStatus>((resolve) => {
-    this.end = resolve;
-  });
-  readonly listeners: Listener[] = [];
-  garble: (failure: Error) => void = () => {};
-  readonly commands: string[] = [];
-  readonly #onWatchdog: WatchdogAction | undefined;
-
-  constructor(id: string, onWatchdog?: WatchdogAction) {
-    this.id = id;
-    this.#onWatchdog = onWatchdog;
-  }
-
-  get machineProcess(): MachineProcess {
-    const monitor = {
-      onEvent: (listener: Listener) => void this.listeners.push(listener),
-      onGarbled: (listener: (failure: Error) => void) => {
-        this.garble = listener;
-      },
-      execute: (command: string) => {
-        this.commands.push(command);
-        return Promise.resolve({ running: true });
-      },
-      close: () => {},
-    };
-    const plan = { id: this.id, cgroup: null, root: [], onWatchdog: this.#onWatchdog };
-    const confined = { plan, pid: 0, ended: this.ended, kill: () => this.end(KILLED) };
-    return { confined, monitor, log: { lastWords: () => "" }, channelInode: null } as unknown as MachineProcess;
-  }
-}
 
 let directories: ReturnType<typeof makeDirectories>;
 let vmm: PlayedProcess;
@@ -65,24 +25,8 @@ test.beforeEach(() => {
 });
 test.afterEach(() => directories.remove());
 
-function machine(onDeviceExit: "stop" | "pause" = "stop", change: object = {}): RunningMachine {
-  const processes = new Map([
-    ["disk0", disk0.machineProcess],
-    ["vmm", vmm.machineProcess],
-  ]);
-  const plan = { vm: "web1", onDeviceExit, shutdownGraceMs: 20, hangDeadlineMs: 10_000 };
-  const parts = {
-    plan,
-    verified: {},
-    run,
-    directories,
-    processes,
-    kernelLog: new KernelLog(),
-    keeper: { close: () => {} },
-    ...change,
-  };
-  return new RunningMachine(parts as unknown as ConstructorParameters<typeof RunningMachine>[0]);
-}
+const machine = (onDeviceExit: "stop" | "pause" = "stop", change: object = {}): RunningMachine =>
+  playMachine({ vmm, disk0, run, directories }, onDeviceExit, change);
 
 const events = () => readFileSync(`${directories.log}/events.jsonl`, "utf8");
 

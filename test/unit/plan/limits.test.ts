@@ -12,15 +12,15 @@ const test = suite("limits of processes and VMs");
 const MIB = 1024 ** 2;
 const spec = parseVmText("name: web1\nmachine: {memory: 512M}\n", { file: "web1.yaml", directory: "/vms" });
 const inputs = { spec, facts: FULL_HOST };
-const image = { kind: "file", path: "/vms/a.img", blockDevice: "8:0" } as const;
+const image = { kind: "file", sizeBytes: 0, path: "/vms/a.img", blockDevice: "8:0" } as const;
 
 test("rlimits: every resource that the kernel knows is set", () => {
   const known = Object.keys(parseLimits(readFileSync("/proc/self/limits", "utf8")));
-  assert.equal(Object.keys(planLimits(POLICIES.disk)).sort(), known.sort());
+  assert.equal(Object.keys(planLimits(POLICIES.disk, 0)).sort(), known.sort());
 });
 
 test("rlimits: a role's own figures, and nothing that lets a process dump core", () => {
-  const limits = planLimits(POLICIES.net);
+  const limits = planLimits(POLICIES.net, 0);
   assert.is(limits["nofile"], 128);
   assert.is(limits["nproc"], 8);
   assert.is(limits["memlock"], 4096);

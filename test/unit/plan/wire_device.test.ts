@@ -1,7 +1,7 @@
 import * as assert from "uvu/assert";
 import { PlanError } from "../../../src/errors/index.js";
 import { wireDevice } from "../../../src/plan/wire_device.js";
-import type { DeviceSpec } from "../../../src/spec/index.js";
+import type { ModelledDevice } from "../../../src/spec/index.js";
 import { NO_BACKENDS } from "../../support/device_backends.js";
 import { suite } from "../../support/harness.js";
 
@@ -11,12 +11,12 @@ const locate = (key: string): string => `web1.yaml:${key}`;
 const BACKEND = { fd: 5, imageKind: "file", vm: "web1", locate } as const;
 const NO_BACKEND = { fd: null, imageKind: null, vm: "web1", locate } as const;
 
-function disk(model: string, readOnly = false): DeviceSpec {
+function disk(model: string, readOnly = false): ModelledDevice {
   const image = { file: "a,b.img", format: "raw", readOnly, backing: [] } as const;
   return { ...NO_BACKENDS, id: "d", role: "disk", model, disk: image, limits: {} };
 }
 
-function net(mac: string | null, id = "n"): DeviceSpec {
+function net(mac: string | null, id = "n"): ModelledDevice {
   return { ...NO_BACKENDS, id, role: "net", model: "e1000", net: { kind: "tap", tap: "tap0", mac }, limits: {} };
 }
 
@@ -59,7 +59,7 @@ test("disk role: a model without a known bus is refused", () => {
 });
 
 test("net role: the MAC of the VM file is used, another is derived from VM and device and stays", () => {
-  const macOf = (device: DeviceSpec, vm: string) => wireDevice(device, { ...NO_BACKEND, vm }).devices[0]?.["mac"];
+  const macOf = (device: ModelledDevice, vm: string) => wireDevice(device, { ...NO_BACKEND, vm }).devices[0]?.["mac"];
   assert.is(macOf(net("52:54:00:00:00:01"), "web1"), "52:54:00:00:00:01");
   const derived = macOf(net(null), "web1");
   assert.match(String(derived), /^52:54:00(:[0-9a-f]{2}){3}$/);

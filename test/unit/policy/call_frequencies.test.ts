@@ -10,7 +10,7 @@ import { repositoryRoot } from "../../support/repository.js";
 const test = suite("measured call frequencies");
 
 /** Roles whose calls nobody has counted: their programs are generated as if every call were as frequent as any other. */
-const UNMEASURED = ["image-judge", "launcher", "reference-device"];
+const UNMEASURED = ["image-judge", "javascript-device", "launcher", "reference-device"];
 
 const shipped = join(repositoryRoot, "policies");
 let folder: string;

@@ -13,7 +13,7 @@ const folder = join(repositoryRoot, "policies");
 const ROLES = ["audio", "disk", "net", "serial", "usb", "vmm", "vmm-hot-plug", "watchdog"];
 const DEVICE_ROLES = ROLES.filter((role) => !role.startsWith("vmm"));
 /** Roles of programs other than QEMU, which the tests of QEMU's roles do not fit. */
-const OTHER_ROLES = ["image-judge", "launcher", "reference-device"];
+const OTHER_ROLES = ["image-judge", "javascript-device", "launcher", "reference-device"];
 const load = (role: string) => loadRolePolicy({ folder, role });
 const names = (rules: readonly SyscallRule[]) => new Set(rules.map(({ syscall }) => syscall));
 
@@ -112,18 +112,38 @@ test("image-judge role: six calls after lock-down, each on the one fd that it is
 test("reference-device role: a dozen calls, answers on its channel only, and memory that is never executable", async () => {
   const { seccomp, models, files, nodes, selfMade } = load("reference-device");
   await compiledFilter({ policy: seccomp, phases: "run", cacheDirectory });
-  assert.equal([models, files, nodes, selfMade], [[], [], [], []]);
-  assert.is(names(seccomp.run).size, 12);
+  assert.equal([models, files, nodes], [[], [], []]);
+  // It makes none: these it receives.
+  assert.equal(
+    selfMade.map(({ kind }) => kind),
+    ["eventfd", "guest-memory"],
+  );
+  assert.is(names(seccomp.run).size, 13);
   const run = combinePhases(seccomp, "run");
   const kind = (syscall: string, args: bigint[]) => decideCall(run, syscall, args).action.kind;
   const [shared, executable, noSignal] = [1n, 7n, 0x4000n];
-  assert.equal([kind("sendto", [3n, 0n, 24n, noSignal]), kind("mmap", [0n, 4096n, 3n, shared, 4n])], ["allow", "allow"]);
-  const others = [
-    kind("sendto", [4n, 0n, 24n, noSignal]),
-    kind("recvmsg", [4n]),
-    kind("mmap", [0n, 4096n, executable, shared, 4n]),
-  ];
+  assert.equal([kind("sendmsg", [3n, 0n, noSignal]), kind("mmap", [0n, 4096n, 3n, shared, 4n])], ["allow", "allow"]);
+  const others = [kind("sendmsg", [4n, 0n, noSignal]), kind("recvmsg", [4n]), kind("mmap", [0n, 4096n, executable, shared, 4n])];
   assert.equal(others, Array(3).fill("kill-process"));
+});
+
+test("javascript-device role: after lock-down nothing is opened, made or executable, and no thread is added", async () => {
+  const { seccomp, models, files, nodes } = load("javascript-device");
+  await compiledFilter({ policy: seccomp, phases: "lock-down", cacheDirectory });
+  assert.equal([models, files, nodes], [[], [], []]);
+  const run = combinePhases(seccomp, "run");
+  const kind = (syscall: string, args: bigint[] = []) => decideCall(run, syscall, args).action.kind;
+  const executable = 7n;
+  const [writes, exits] = [kind("mmap", [0n, 4096n, 3n]), kind("exit_group")];
+  assert.equal([writes, exits], ["allow", "allow"]);
+  const refused = [
+    kind("mmap", [0n, 4096n, executable]),
+    kind("mprotect", [0n, 4096n, executable]),
+    ...["openat", "clone", "execve", "socket", "pipe2", "epoll_create1", "eventfd2", "ptrace", "prlimit64"].map((name) =>
+      kind(name),
+    ),
+  ];
+  assert.equal(refused, Array(11).fill("kill-process"));
 });
 
 test("device roles: hold no KVM request and no /dev/kvm", () => {

@@ -201,13 +201,19 @@ test("a reset puts registers, line and configuration space back, and is answered
   assert.is(await readMemory(32), 0n);
 });
 
-test("an irqfd that is no eventfd ends the channel", async () => {
-  const [eventfd, file] = [addon.makeEventfd(), openSync("/dev/null", "r+")];
-  await pair.proxy.setInterrupt(eventfd, file);
-  for (const fd of [eventfd, file]) closeSync(fd);
-  assert.match((await pair.remote.ended)?.message ?? "", "resamplefd is /dev/null; it must be an eventfd");
-  assert.is(await pair.proxy.ended, null);
-});
+for (const [what, open] of [
+  ["/dev/null", () => openSync("/dev/null", "r+")],
+  ["a pidfd, which has no file system either,", () => addon.openPidfd({ pid: process.pid })],
+  ["memory", () => addon.makeSealedMemory({ name: "guest", sizeBytes: 4096n })],
+] as const) {
+  test(`an irqfd that is no eventfd ends the channel: ${what}`, async () => {
+    const [eventfd, file] = [addon.makeEventfd(), open()];
+    await pair.proxy.setInterrupt(eventfd, file);
+    for (const fd of [eventfd, file]) closeSync(fd);
+    assert.match((await pair.remote.ended)?.message ?? "", /resamplefd is a file .*; it must be an eventfd/);
+    assert.is(await pair.proxy.ended, null);
+  });
+}
 
 test("memory that can be cut off ends the channel", async () => {
   const file = openSync("/dev/zero", "r+");

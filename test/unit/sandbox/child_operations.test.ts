@@ -14,6 +14,7 @@ const FDS: ChildFds = {
   boot: 22,
   landlock: 23,
   launcherKeyring: 7n,
+  memfdNoexec: 0,
   manifest: new Map([0, 1, 2, 3, 4, 5].map((number) => [number, number + 30])),
 };
 
@@ -34,6 +35,8 @@ const ORDER: readonly (readonly [earlier: ChildStep, later: ChildStep, reason: s
   ["private-mounts", "attach-mount", "what is attached would reach the host"],
   ["attach-mount", "pivot-root", "there is nothing to pivot to"],
   ["pivot-root", "user-id", "pivot_root needs CAP_SYS_ADMIN"],
+  ["memfd-noexec", "pivot-root", "there would be no /proc"],
+  ["memfd-noexec", "user-id", "a sysctl is root's to write"],
   ["host-name", "user-id", "sethostname needs CAP_SYS_ADMIN"],
   ["session-keyring", "user-id", "the keyring would be the process's own to change"],
   ["group-id", "user-id", "after the user id nothing permits it"],
@@ -151,6 +154,12 @@ test("clone: all namespaces of the plan at once but the cgroup's, which is unsha
   assert.is(cloneFlags({ ...planOfProcess("disk0"), namespaces: ["ipc", "net", "cgroup"] }), 0x8000000n);
   const steps = childOperations({ ...planOfProcess("disk0"), namespaces: ["net"] }, FDS, FILTER).map(({ step }) => step);
   assert.not.ok(steps.includes("cgroup-namespace"));
+});
+
+test("memory files: sealed against execution where the kernel can, and never below what the launcher's namespace asks for", () => {
+  const levelOf = (memfdNoexec: number | null) =>
+    operationsOf({ memfdNoexec }).find(({ step }) => step === "memfd-noexec")?.number ?? null;
+  assert.equal([null, 0, 1, 2].map(levelOf), [null, 1n, 1n, 2n]);
 });
 
 test.run();

@@ -20,7 +20,8 @@ import * as assert from "uvu/assert";
 import { SandboxError } from "../../../src/errors/index.js";
 import type { ProgramInventory } from "../../../src/host/index.js";
 import { addon } from "../../../src/kernel/index.js";
-import { compareRoot, prepareRoot, removeUnwantedRoots, rootsDirectory } from "../../../src/sandbox/index.js";
+import { prepareRoot, removeUnwantedRoots, rootsDirectory } from "../../../src/sandbox/index.js";
+import { compareRoot } from "../../../src/verify/index.js";
 import { suite } from "../../support/harness.js";
 
 const test = suite("private root of a program", { needs: ["root"] });

@@ -209,7 +209,7 @@ test("a policy in which a supervisor may do what a launcher may not does not bui
 const OPTIONAL_NAMES = ["unconfined_t", "sysadm_t", "setrans_t", "fs_t"];
 
 test("it compiles on a policy without the names of its optional blocks, and separates the same", () => {
-  const bare = compileModule("", OPTIONAL_NAMES);
+  const bare = compileModule("", { without: OPTIONAL_NAMES });
   assert.ok(bare.path, bare.said);
   const other = CompiledPolicy.load(bare.path as string);
   for (const name of OPTIONAL_NAMES) assert.not(other.knows(`system_u:object_r:${name}:s0`), name);

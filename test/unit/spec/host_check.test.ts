@@ -44,6 +44,19 @@ test("slots for hot-plug: refused unless the host file permits them, for each is
   checkAgainstHost(plugging, hostWith("hotPlug: true"));
 });
 
+test("programs: refused unless the host file permits them, in the role that it permits", () => {
+  const asking = (role: string) =>
+    parseVmText(`${LEAST_VM_TEXT}devices: [{id: a, role: ${role}, program: /usr/lib/device}]`, VM_ORIGIN);
+  const host = hostWith("programs: [{file: /usr/lib/device, roles: [small, other]}]");
+  assert.match(
+    errorOf(() => checkAgainstHost(asking("small"), builtInHostConfig())).message,
+    /permit the program .*, none \(programs/,
+  );
+  checkAgainstHost(asking("other"), host);
+  const { message } = errorOf(() => checkAgainstHost(asking("disk"), host));
+  assert.match(message, /web1.yaml:3:\d+: this host permits "\/usr\/lib\/device" in the role small or other only/);
+});
+
 test("required layers: the union of both files, once each, in the order of layers", () => {
   const asking = parseVmText(`${LEAST_VM_TEXT}require: [selinux, seccomp]`, VM_ORIGIN);
   assert.equal(requiredLayers(asking, hostWith("require: [uid, seccomp]")), ["seccomp", "uid", "selinux"]);

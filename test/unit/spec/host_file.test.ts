@@ -40,6 +40,10 @@ test("host file with every key: read into a HostConfig", async () => {
     limits: { memoryPerVmBytes: 8 * 1024 ** 3, processesPerVm: 9 },
     qemu: { program: "/usr/local/bin/qemu", sysroot: "/srv/qemu-11" },
     hotPlug: true,
+    programs: [
+      { file: "/usr/lib/device", roles: ["reference-device"], interpreter: null, files: [] },
+      { file: "/usr/lib/device.mjs", roles: ["a", "b"], interpreter: ["/usr/bin/node", "--jitless"], files: ["/usr/lib/a.node"] },
+    ],
   });
   assert.is(source?.directory, folder);
   assert.is(source?.locate(["limits", "processesPerVm"]), `${file}:6:27`);
@@ -63,6 +67,7 @@ test("built-in host configuration: the values of the reference", () => {
     limits: { memoryPerVmBytes: 64 * 1024 ** 3, processesPerVm: 64 },
     qemu: { program: "/usr/bin/qemu-system-x86_64", sysroot: "/" },
     hotPlug: false,
+    programs: [],
     source: null,
   });
 });

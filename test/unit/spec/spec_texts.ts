@@ -35,6 +35,9 @@ categories: c10-c500
 limits: {memoryPerVm: 8G, processesPerVm: 9}
 qemu: {program: /usr/local/bin/qemu, sysroot: /srv/qemu-11}
 hotPlug: true
+programs:
+  - {file: /usr/lib/device, roles: [reference-device]}
+  - {file: /usr/lib/device.mjs, roles: [a, b], interpreter: [/usr/bin/node, --jitless], files: [/usr/lib/a.node]}
 `;
 
 /** The least that a VM file holds; tests append keys from line 3 on. */

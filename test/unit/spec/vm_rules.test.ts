@@ -37,6 +37,23 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
     `devices: [${device("d", "role: disk, disk: {file: a, format: qcow2, backing: {file: b, format: raw, dataFile: c}}")}]`,
     'an image of format "raw" has no data file; remove the key, or say "format: qcow2" if it is one',
   ],
+  [
+    "a model and a program",
+    "devices: [{id: d, role: r, model: e1000, program: /p}]",
+    "devices[0] has a model of QEMU's and a program in its place; keep one of the two",
+  ],
+  ["neither", "devices: [{id: d, role: r}]", 'devices[0] lacks the key "model"; add it: it is a QEMU device model'],
+  [
+    "a program with a backend",
+    "devices: [{id: d, role: disk, program: /p, disk: {file: a}}]",
+    'a device of a program has no key "disk": only QEMU\'s models have backends; remove it',
+  ],
+  [
+    "a program with limits",
+    "devices: [{id: d, role: r, program: /p, limits: {readBytesPerSecond: 1M}}]",
+    "limits apply to disks",
+  ],
+  ["a program by a relative path", "devices: [{id: d, role: r, program: p}]", "it must be an absolute path of a program"],
   ["two devices with one id", `devices: [${DISK}, ${DISK}]`, '"d": devices[0] has the same device id'],
   ["the id vmm", `devices: [${device("vmm", "role: rng")}]`, 'web1.yaml:3:12: the id "vmm" is reserved'],
   [

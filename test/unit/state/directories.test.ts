@@ -17,7 +17,8 @@ import { StateError } from "../../../src/errors/index.js";
 import { ContentCache, openDirectories, writeJson } from "../../../src/state/index.js";
 import { suite } from "../../support/harness.js";
 
-const test = suite("state directories");
+// One test makes 4096 files.
+const test = suite("state directories", { timeoutMs: 20_000 });
 
 let base: string;
 test.beforeEach(() => {

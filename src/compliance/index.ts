@@ -1,0 +1,15 @@
+export type { ActArgument, ActStep, Control, Refuser, Twin } from "./controls/control.js";
+export { parseControlText, readControlFile } from "./controls/control_file.js";
+export { readControlFolders } from "./controls/control_folder.js";
+export { explainControl } from "./controls/explain_control.js";
+export { builtInTemplate, rolesOf, vmNames } from "./hostile/hostile_spec.js";
+export { type HostileRequest, HostileVm, type HostileVmShape } from "./hostile/hostile_vm.js";
+export { REMOVABLE_LAYERS } from "./hostile/layers_off.js";
+export { LAB_MARK, type LabRun, runLab } from "./lab/index.js";
+export { type ComplianceReport, countVerdicts, type ReportedControl } from "./report/compliance_report.js";
+export { REPORT_FORMATS, type ReportFormat, renderReport, sayWhy } from "./report/render_report.js";
+export { parseReport } from "./report/report_schema.js";
+export { checkSignature, SIGNATURE_ENDING, signReport } from "./report/signature.js";
+export { describeHost } from "./run/describe_host.js";
+export { type RunRequest, type RunResult, runControls } from "./run/run_controls.js";
+export { summarize } from "./run/summary.js";
