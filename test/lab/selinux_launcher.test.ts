@@ -1,4 +1,4 @@
-// Runs inside the lab, by test/lab_guests/selinux.test.ts: the command as an administrator of an installed host starts it.
+// Runs inside the lab, by test/lab_long/selinux.test.ts: the command as an administrator of an installed host starts it.
 import { execFile } from "node:child_process";
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
