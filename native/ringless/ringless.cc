@@ -1,8 +1,9 @@
 // Preloaded into a launcher's Node: io_uring_setup answers ENOSYS, so that libuv makes no ring.
 //
-// From 1.49 on libuv hands every epoll_ctl to a ring that it makes when a loop begins, before any JavaScript, and nothing turns that
-// off. What a ring does passes no seccomp filter, so the launcher's filter refuses it; libuv then aborts. A filter in place of this
-// library would keep its process from reading the filters of others back (PTRACE_SECCOMP_GET_FILTER asks for a tracer without one).
+// From 1.49 on libuv hands every epoll_ctl to a ring that it makes when a loop begins, before any JavaScript, and nothing turns
+// that off. What a ring does passes no seccomp filter, so the launcher's filter refuses it; libuv then aborts. A filter in place
+// of this library would keep its process from reading the filters of others back (PTRACE_SECCOMP_GET_FILTER asks for a tracer
+// without one).
 #include <cerrno>
 
 #include "raw_syscall.h"
