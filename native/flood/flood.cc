@@ -21,8 +21,10 @@
 #include "wire.h"
 
 // Sanitizers end a process with 1 unless they are told otherwise, and that is what the device ends with by its own word.
-extern "C" const char* __asan_default_options();  // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+// The name is theirs. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming)
+extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() { return "exitcode=99"; }
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming)
 
 extern "C" [[noreturn]] void bulkhead_reference_device();
 
