@@ -86,6 +86,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_files(env, exports);
   export_host(env, exports);
   export_mounts(env, exports);
+  export_observation(env, exports);
   export_processes(env, exports);
   export_session(env, exports);
   export_seccomp(env, exports);

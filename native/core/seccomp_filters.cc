@@ -11,8 +11,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <system_error>
 #include <thread>
 
@@ -182,17 +185,44 @@ FilterReading read_as_tracer(int pid, int deadline_ms) {
   return reading;
 }
 
+// What a tracer and its caller share; the tracer may outlive the call.
+struct SharedReading {
+  std::mutex mutex;
+  std::condition_variable finished;
+  bool is_finished = false;
+  FilterReading reading;
+};
+
 }  // namespace
 
 FilterReading read_seccomp_filters(int pid, int deadline_ms) {
-  FilterReading reading;
+  const auto shared = std::make_shared<SharedReading>();
   try {
-    std::thread tracer([&] { reading = read_as_tracer(pid, deadline_ms); });
-    tracer.join();
+    std::thread tracer([shared, pid, deadline_ms] {
+      FilterReading reading = read_as_tracer(pid, deadline_ms);
+      const std::lock_guard<std::mutex> lock(shared->mutex);
+      shared->reading = std::move(reading);
+      shared->is_finished = true;
+      shared->finished.notify_one();
+    });
+    std::unique_lock<std::mutex> lock(shared->mutex);
+    // Attaching waits for a process in execve() (its cred_guard_mutex), whose program's file may be one that nobody ever serves.
+    const bool in_time = shared->finished.wait_for(lock, std::chrono::milliseconds(2 * static_cast<std::int64_t>(deadline_ms)),
+                                                   [&] { return shared->is_finished; });
+    lock.unlock();
+    if (in_time) {
+      tracer.join();
+      return std::move(shared->reading);
+    }
+    tracer.detach();
+    FilterReading late;
+    late.result = KernelResult::failed("PTRACE_SEIZE", ETIMEDOUT);
+    return late;
   } catch (const std::system_error& error) {
-    reading.result = KernelResult::failed("pthread_create", error.code().value());
+    FilterReading failed;
+    failed.result = KernelResult::failed("pthread_create", error.code().value());
+    return failed;
   }
-  return reading;
 }
 
 }  // namespace bulkhead

@@ -26,16 +26,35 @@ export const DEBIAN_PACKAGES = {
   "xz-utils": "unpacks kernel modules for the lab's guests",
 };
 
+/** What only tests need, and what is too much to ask of everybody who builds; tests say what they miss. */
+const TEST_PACKAGES = {
+  "chromium-headless-shell": "loads the audit's page, without scripts",
+};
+
 /** apt-get, waiting up to two minutes for another apt to end. */
 const APT = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"];
 const APT_ENVIRONMENT = { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" };
 
 /** Installs what is missing when run by root on Debian; anywhere else says what is missing and why it is needed. */
 export function installDebianPackages() {
-  const missing = findMissingPackages();
+  installPackages(DEBIAN_PACKAGES);
+}
+
+/** As the step before, for tests: what cannot be installed is told, and its tests are unmet. */
+export function installTestPackages() {
+  try {
+    installPackages(TEST_PACKAGES);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    say(error.message);
+  }
+}
+
+function installPackages(packages) {
+  const missing = findMissingPackages(Object.keys(packages));
   if (missing.length === 0) return;
   if (process.getuid() !== 0 || !existsSync("/usr/bin/apt-get")) {
-    const list = missing.map((name) => `  ${name}: ${DEBIAN_PACKAGES[name]}`).join("\n");
+    const list = missing.map((name) => `  ${name}: ${packages[name]}`).join("\n");
     const remedy = existsSync("/usr/bin/apt-get")
       ? `Run as root: apt-get install --no-install-recommends ${missing.join(" ")}`
       : "Install what your distribution calls them, then make dpkg-query know them or use Debian 12 or later.";
@@ -51,8 +70,7 @@ export function installDebianPackages() {
   run("install Debian packages", [...APT, ...install], { env: APT_ENVIRONMENT });
 }
 
-function findMissingPackages() {
-  const names = Object.keys(DEBIAN_PACKAGES);
+function findMissingPackages(names) {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own notation for fields
   const query = spawnSync("dpkg-query", ["-W", "-f", "${Package} ${db:Status-Status}\n", ...names], { encoding: "utf8" });
   if (query.error !== undefined) return names;

@@ -1,5 +1,6 @@
 import type { Facts } from "./facts.js";
 import type { Unknown } from "./finding.js";
+import type { Picture } from "./picture.js";
 
 /** One thing that is judged by itself and has an exposure of its own: a process, a role, a program. */
 export interface Audited {
@@ -18,6 +19,8 @@ export interface TargetFacts {
   readonly unknown: readonly Unknown[];
   /** What the target's files grant, traced to its rules; empty for what no file of ours describes. */
   readonly grants: readonly TracedGrant[];
+  /** Of live processes; absent for what does not run. */
+  readonly picture?: Picture;
 }
 
 /** Something that a process is given, and who says so. */

@@ -5,8 +5,9 @@ import type { PolicyFacts } from "./facts/policy_facts.js";
 import type { ProcessFacts } from "./facts/process_facts.js";
 import type { ProofFacts } from "./facts/proof_facts.js";
 import type { SelinuxFacts } from "./facts/selinux_facts.js";
+import type { VmFacts } from "./facts/vm_facts.js";
 
 /** All that checks judge. A target comes to one or more of them: a process has its own, and one filter's for each of its stacks. */
-export type Facts = ExemptionFacts | FilterFacts | PlanFacts | PolicyFacts | ProcessFacts | ProofFacts | SelinuxFacts;
+export type Facts = ExemptionFacts | FilterFacts | PlanFacts | PolicyFacts | ProcessFacts | ProofFacts | SelinuxFacts | VmFacts;
 export type FactsKind = Facts["kind"];
 export type FactsOf<K extends FactsKind> = Extract<Facts, { readonly kind: K }>;

@@ -4,6 +4,7 @@ import { CHECKS } from "./checks/index.js";
 import { type Exemption, type ExemptionUse, exemptionFacts, splitExempted } from "./exemptions.js";
 import { type Exposure, exposureOf, joinExposures } from "./exposure/exposure.js";
 import { type Finding, isAtLeast, SEVERITIES, type Severity, type Unknown } from "./finding.js";
+import type { Picture } from "./picture.js";
 import { runChecks } from "./run_checks.js";
 
 /** What an audit came to. `bulkhead audit --format json` prints the members that docs/schema/audit.schema.json names. */
@@ -21,6 +22,8 @@ export interface AuditReport {
   /** Findings that the baseline has, as grave; not among `findings`. */
   readonly known: number;
   readonly grants: readonly TracedGrant[];
+  /** Of live processes; null for what does not run. */
+  readonly picture: Picture | null;
 }
 
 export interface ReportRequest {
@@ -48,11 +51,13 @@ export function makeReport(read: TargetFacts, { exemptions, baseline, today }: R
     exempted,
     known: all.length - findings.length,
     grants: read.grants,
+    picture: read.picture ?? null,
   };
 }
 
+/** Each once: processes that run the same filters have the same facts. */
 function factsOf(audited: readonly Audited[]) {
-  return audited.flatMap(({ facts }) => facts);
+  return [...new Set(audited.flatMap(({ facts }) => facts))];
 }
 
 /** Whether the report fails: a finding at or above the severity, or, where that is asked for, anything unknown. */

@@ -43,7 +43,41 @@ export function reportSchema(): ZodMiniType {
     exposures: z.array(z.strictObject({ subject: z.string(), figure })).check(z.describe("by part of the target")),
     exempted: z.optional(z.array(z.strictObject({ ...finding, reason: z.string(), expires: z.string() }))),
     grants: z.optional(z.array(z.strictObject(grant)).check(z.describe("with --grants"))),
+    picture: z.optional(pictureSchema(z)),
   });
+}
+
+/** What live processes hold and share. */
+function pictureSchema(z: Zod) {
+  const access = z.enum(["r", "w", "rw", "path"]);
+  const fd = {
+    fd: z.int(),
+    kind: z.string(),
+    access,
+    object: z.string(),
+    label: z.nullable(z.string()).check(z.describe("SELinux label of the object; null: it has none")),
+    peer: z.nullable(z.string()).check(z.describe("who has the other end; null for what has none")),
+  };
+  const process = {
+    id: z.string(),
+    pid: z.int(),
+    command: z.string(),
+    uid: z.nullable(z.int()),
+    threads: z.int(),
+    namespaces: z.nullable(z.record(z.string(), z.string())),
+    fds: z.array(z.strictObject(fd)),
+  };
+  const hold = { holder: z.string(), fd: z.nullable(z.int()), access: z.nullable(access) };
+  const edge = {
+    kind: z.string(),
+    object: z.string(),
+    purpose: z.nullable(z.string()).check(z.describe("what the plan gives it for; null: the plan does not name it")),
+    holds: z.array(z.strictObject(hold)),
+    undeclared: z.array(z.string()).check(z.describe("holders that the declared topology does not have")),
+  };
+  return z
+    .strictObject({ processes: z.array(z.strictObject(process)), edges: z.array(z.strictObject(edge)) })
+    .check(z.describe("of live processes: what each holds, and what several share"));
 }
 
 /** JSON Schema (draft 2020-12) of the report. Published in docs/schema/. */

@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { HostError } from "../errors/index.js";
 import type { CallGateOptions, NativeCallGate } from "./call_gate.js";
 import type { ChannelCalls } from "./channel_calls.js";
+import type { ObservationCalls } from "./observation_calls.js";
 import type { ProgramReplacement } from "./program_replacement.js";
 
 /** The names of what a confined child does between clone and exec: native/core/child_operation.h says what each requires. */
@@ -121,7 +122,7 @@ export interface SystemError extends Error {
 }
 
 /** The addon. One named-options object per call; fds are plain numbers that the caller owns. */
-export interface Addon extends ChannelCalls {
+export interface Addon extends ChannelCalls, ObservationCalls {
   /** Makes a session; throws SystemError. `coreCreate`: with a new core-scheduling cookie; `coreSharePid`: with that of a process (0: none). */
   Session: new (options: {
     coreCreate: boolean;
@@ -177,10 +178,6 @@ export interface Addon extends ChannelCalls {
   connectDatagram(options: { path: string }): number;
   /** A non-blocking netlink socket on which the kernel's records of seccomp's kills arrive. */
   openAuditRecords(): number;
-  /** A netlink socket for questions about the UNIX sockets of this network namespace. */
-  openSocketDiag(): number;
-  /** Bytes that wait unread in the UNIX stream socket of this inode, whoever holds it; `fd` is of openSocketDiag. ENOENT: nobody does. */
-  unreadBytes(options: { fd: number; inode: number }): number;
   /** `shared`: beside others that share it. Default: alone. */
   tryLock(options: { fd: number; shared?: boolean }): boolean;
   /** The SELinux context of a file; with `follow`, of what a symbolic link leads to. ENODATA: it has none. */

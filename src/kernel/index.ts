@@ -21,3 +21,4 @@ export { findLibseccomp, type LibseccompFile } from "./library_file.js";
 export { compileFilter, type SyscallLookup } from "./libseccomp.js";
 export { type LabelledFile, readFileContext, setFileContext, withSocketContext } from "./libselinux.js";
 export { CompiledPolicy, type PolicyDecision, type PolicyQuestion, type RefusedBy } from "./libsepol.js";
+export type { FileFacts, UnixSocketFacts } from "./observation_calls.js";

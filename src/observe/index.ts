@@ -3,6 +3,7 @@ export { type CodeMapping, describeAddress, observeCode, parseCode, readCode } f
 export { type LoadedFilters, observeFilters } from "./filters.js";
 export { findInCgroup, findInPidNamespaces, listPids, listThreads, pidNamespaceOf } from "./find_processes.js";
 export { type ObservedLimit, parseLimits } from "./limits.js";
+export * from "./live/index.js";
 export { mountRootsOf, type ObservedMount, parseMountinfo } from "./mount.js";
 export { NAMESPACE_FILES, type NamespaceKind } from "./namespaces.js";
 export { type ObservedFd, observeFds } from "./open_fd.js";

@@ -9,6 +9,8 @@ export interface ObservedMount {
   readonly type: string;
   /** Options of this mount, sorted: `nodev nosuid ro`. */
   readonly options: readonly string[];
+  /** Options of its file system, which all of its mounts share: the controllers of a cgroup v1 hierarchy. */
+  readonly superOptions: readonly string[];
 }
 
 /** The kernel writes space, tab, newline and backslash of paths in octal. */
@@ -28,6 +30,7 @@ export function parseMountinfo(text: string): ObservedMount[] {
         root: unescapePath(fields[3] ?? ""),
         type: fields[separator + 1] ?? "",
         options: (fields[5] ?? "").split(",").sort(),
+        superOptions: (fields[separator + 3] ?? "").split(","),
       };
     });
 }

@@ -1,3 +1,4 @@
+import type { FileFacts } from "../kernel/index.js";
 import { isGone, type ProcessDirectory } from "./process_directory.js";
 
 /** One open fd of a process. */
@@ -37,7 +38,7 @@ const DEVICES: Readonly<Record<string, string>> = {
 };
 
 /** Classifies by what the kernel says the object is, not by its name in the file system. */
-function kindOf(link: string, mode: number, rdev: number): string {
+function kindOf(link: string, { mode, nodeMajor, nodeMinor }: FileFacts): string {
   const anonymous = /^anon_inode:\[?([a-z0-9_-]+)(?::[^\]]*)?\]?$/.exec(link)?.[1];
   if (anonymous !== undefined) return ANONYMOUS[anonymous] ?? anonymous;
   if (link.startsWith("socket:[")) return "socket";
@@ -51,7 +52,7 @@ function kindOf(link: string, mode: number, rdev: number): string {
     case S_IFDIR:
       return "directory";
     case S_IFCHR: {
-      const number = `${rdev >> 8}:${rdev & 0xff}`;
+      const number = `${nodeMajor}:${nodeMinor}`;
       return DEVICES[number] ?? `char-${number}`;
     }
     default:
@@ -69,19 +70,34 @@ function accessOf(fdinfo: string): ObservedFd["access"] {
 export function observeFds(directory: ProcessDirectory): ObservedFd[] {
   const fds: ObservedFd[] = [];
   for (const name of directory.list("fd")) {
-    try {
-      const link = directory.link(`fd/${name}`);
-      const facts = directory.stat(`fd/${name}`);
-      fds.push({
-        fd: Number(name),
-        link,
-        kind: kindOf(link, facts.mode, facts.rdev),
-        access: accessOf(directory.read(`fdinfo/${name}`)),
-        inode: `${facts.dev}:${facts.ino}`,
-      });
-    } catch (error) {
-      if (!isGone(error)) throw error;
-    }
+    const fd = observeFd(directory, name);
+    if (fd !== null) fds.push(fd.fd);
   }
   return fds.sort((a, b) => a.fd - b.fd);
+}
+
+/** First bytes of a file of fdinfo: flags and mnt_id stand first; an epoll lists after them all that it waits for. */
+const FDINFO_BYTES_MAX = 4096;
+
+/** One open fd and what its fdinfo begins with, proc_pid_fdinfo(5); null when it closes meanwhile. */
+export function observeFd(
+  directory: ProcessDirectory,
+  name: string,
+): { readonly fd: ObservedFd; readonly facts: FileFacts; readonly fdinfo: string } | null {
+  try {
+    const link = directory.link(`fd/${name}`);
+    const facts = directory.describe(`fd/${name}`);
+    const fdinfo = directory.readStart(`fdinfo/${name}`, FDINFO_BYTES_MAX).bytes.toString("latin1");
+    const fd = {
+      fd: Number(name),
+      link,
+      kind: kindOf(link, facts),
+      access: accessOf(fdinfo),
+      inode: `${facts.device}:${facts.inode}`,
+    };
+    return { fd, facts, fdinfo };
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
 }

@@ -20,6 +20,8 @@ export interface ThreadStatus {
   readonly gids: readonly number[];
   readonly groups: readonly number[];
   readonly umask: string;
+  /** Pid of its tracer; 0: none. */
+  readonly tracer: number;
   readonly noNewPrivs: boolean;
   /** 0: none, 2: filter. */
   readonly seccompMode: number;
@@ -72,7 +74,7 @@ function readThread(directory: ProcessDirectory, tid: number): ObservedThread {
 }
 
 /** Other security modules write one word here; a kernel without any answers EINVAL: proc_pid_attr_read(), fs/proc/base.c. */
-function readContext(directory: ProcessDirectory, tid: number): string | null {
+export function readContext(directory: ProcessDirectory, tid: number): string | null {
   try {
     const text = directory.read(`task/${tid}/attr/current`).replace(/[\0\n]+$/, "");
     return text.includes(":") ? text : null;
@@ -104,7 +106,7 @@ export function observeLauncherThreads(pid: number): LauncherThread[] {
 }
 
 /** A field that the kernel does not print reads as empty or 0, and so never as confined. */
-function observeThreadStatus(directory: ProcessDirectory, tid: number): ThreadStatus {
+export function observeThreadStatus(directory: ProcessDirectory, tid: number): ThreadStatus {
   const fields = parseStatus(directory.read(`task/${tid}/status`));
   const field = (name: string): string => fields.get(name) ?? "";
   return {
@@ -113,6 +115,7 @@ function observeThreadStatus(directory: ProcessDirectory, tid: number): ThreadSt
     gids: numbers(field("Gid")),
     groups: numbers(field("Groups")),
     umask: field("Umask"),
+    tracer: Number(field("TracerPid")),
     noNewPrivs: field("NoNewPrivs") === "1",
     seccompMode: Number(field("Seccomp")),
     seccompFilters: Number(field("Seccomp_filters")),
@@ -133,7 +136,7 @@ const USER_WORKER_FLAG = 0x4000;
 const FLAGS_AFTER_NAME = 9 - 3;
 
 /** Whether a thread is on its way out: it runs no more code of its program, and gives up what it shares piece by piece. */
-function isExiting(directory: ProcessDirectory, tid: number): boolean {
+export function isExiting(directory: ProcessDirectory, tid: number): boolean {
   return (readFlags(directory, tid) & EXITING_FLAG) !== 0;
 }
 
@@ -152,7 +155,7 @@ function readFlags(directory: ProcessDirectory, tid: number): number {
 }
 
 /** Compares a thread with its process: any thread may unshare what it likes, and /proc/PID shows the first one's. */
-function findApart(directory: ProcessDirectory, tid: number): ThreadPart[] {
+export function findApart(directory: ProcessDirectory, tid: number): ThreadPart[] {
   const shared = addon.shareTables({ tid: directory.pid, otherTid: tid });
   const apart: ThreadPart[] = [];
   if (!shared.fds && !isKernelWorker(directory, tid)) apart.push("fds");

@@ -6,4 +6,4 @@ export { LAUNCHER_ID, type LauncherReading, readLauncher } from "./launcher.js";
 export { findUnlabelled, plannedLabels, type RootLabels } from "./root_labels.js";
 export { compareRoot, MOUNT_POINTS, SEALED_MTIME_S } from "./root_tree.js";
 export { type MachineReading, readMachine, type StartedProcess, verifyMachine } from "./verify_machine.js";
-export { verifySettledMachine } from "./verify_settled.js";
+export { readSettledMachine, verifySettledMachine } from "./verify_settled.js";

@@ -63,8 +63,8 @@ export function compareBoot(plan: ProcessPlan, observed: ObservedProcess, compar
   comparison.expect("root", `/boot holds ${planned.sort().join(", ")}`, `/boot holds ${held.sort().join(", ")}`);
 }
 
-/** The root of the live process and the prepared directory are one inode. */
-export function compareRootDirectory(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): void {
+/** The root of the live process and the prepared directory are one inode; returns whether they are. */
+export function compareRootDirectory(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): boolean {
   const source = plan.root.find((entry) => entry.target === "/")?.source ?? "";
   const [planned, actual] = [source, `/proc/${observed.pid}/root/`].map((path) => statSync(path, { throwIfNoEntry: false }));
   comparison.expect(
@@ -72,6 +72,7 @@ export function compareRootDirectory(plan: ProcessPlan, observed: ObservedProces
     `${source} is inode ${planned?.dev}:${planned?.ino}`,
     `${source} is inode ${actual?.dev}:${actual?.ino}`,
   );
+  return planned !== undefined && planned.dev === actual?.dev && planned.ino === actual.ino;
 }
 
 function compareNodes(plan: ProcessPlan, observed: ObservedProcess, comparison: Comparison): void {

@@ -59,18 +59,28 @@ export interface MachineReading {
   readonly differences: readonly Difference[];
 }
 
+/** How a VM is read. */
+export interface ReadingOptions {
+  /** Whether threads are stopped for a moment, to read their filters. Default: they are. */
+  readonly ptrace?: boolean;
+}
+
 /**
  * Reads every thread of every process in the VM's cgroup and pid namespaces, found there and not in our own list, until
  * two readings in a row find the same processes and threads, and compares all of it with the plan.
  */
-export function readMachine(plan: LaunchPlan, started: readonly StartedProcess[]): MachineReading {
+export function readMachine(
+  plan: LaunchPlan,
+  started: readonly StartedProcess[],
+  { ptrace = true }: ReadingOptions = {},
+): MachineReading {
   const host = observeOwnNamespaces();
   let previous = JSON.stringify(findMembers(plan, started).map((pid) => [pid, listThreads(pid)]));
   for (let reading = 0; reading < READINGS_MAX; reading += 1) {
     const observed = findMembers(plan, started).flatMap((pid) => observeProcess(pid) ?? []);
     const members = JSON.stringify(observed.map((process) => [process.pid, process.threads.map((thread) => thread.tid)]));
     if (members === previous) {
-      const filters = new Map(observed.flatMap(({ pid }) => readFiltersOf(pid)));
+      const filters = new Map(ptrace ? observed.flatMap(({ pid }) => readFiltersOf(pid)) : []);
       return { observed, filters, differences: compareMachine(plan, started, { observed, filters, host }) };
     }
     previous = members;
@@ -108,12 +118,7 @@ function compareMachine(
   const differences = observed.flatMap((process): Difference[] => {
     const own = started.find((candidate) => candidate.pid === process.pid);
     if (own === undefined) return [stranger(process)];
-    try {
-      return compareProcess(own, process, { observed, filters, started, host });
-    } catch (error) {
-      if (!isGone(error)) throw error;
-      return [unreadable(own, error)];
-    }
+    return compareProcess(own, process, { observed, filters, started, host });
   });
   const missing = started.filter((candidate) => !observed.some((process) => process.pid === candidate.pid));
   for (const { plan, pid } of missing) {
@@ -133,11 +138,6 @@ function stranger(process: ObservedProcess): Difference {
   return { process: "unknown", pid: process.pid, layer: "namespaces", planned: "no process beside the VM's own", observed };
 }
 
-/** It ended while it was read; or it lives, and what every process of ours has is not there. */
-function unreadable({ plan, pid }: StartedProcess, error: unknown): Difference {
-  return { process: plan.id, pid, layer: "namespaces", planned: "running, and all of it there", observed: answerOf(error) };
-}
-
 interface Neighbours {
   readonly observed: readonly ObservedProcess[];
   readonly filters: MachineReading["filters"];
@@ -147,6 +147,17 @@ interface Neighbours {
 
 function compareProcess(own: StartedProcess, process: ObservedProcess, neighbours: Neighbours): Difference[] {
   const comparison = new Comparison(own.plan.id, process.pid);
+  try {
+    compareParts(own, process, neighbours, comparison);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    // It ended while it was read; or it lives, and what every process of ours has is not there.
+    comparison.note("namespaces", "running, and all of it there", answerOf(error));
+  }
+  return comparison.differences;
+}
+
+function compareParts(own: StartedProcess, process: ObservedProcess, neighbours: Neighbours, comparison: Comparison): void {
   const peers = neighbours.observed.filter((other) => other.pid !== process.pid);
   const foreign: ForeignNamespaces[] = [
     { owner: "the host", namespaces: neighbours.host },
@@ -157,18 +168,23 @@ function compareProcess(own: StartedProcess, process: ObservedProcess, neighbour
   compareLockDown(own.phase, comparison);
   compareSession(own.session, process, comparison);
   compareNamespaces(own.plan, process, foreign, comparison);
+  compareFds(own.plan, process, { held: own.held, guestMemory: guestMemoryOf(neighbours) }, comparison);
+  compareLimits(own.plan, process, comparison);
+  compareDumpable(process, comparison);
+  compareCookie(own.plan, process, peers, comparison);
+  compareCgroup(own.plan, process, comparison);
+  compareFiles(own, process, comparison);
+}
+
+/** Last: of a process that is not where it should be, files may be missing, which ends its comparison. */
+function compareFiles(own: StartedProcess, process: ObservedProcess, comparison: Comparison): void {
   compareRoot(own.plan, process, comparison);
-  compareRootDirectory(own.plan, process, comparison);
+  // Another directory is none of ours, and may hold all files of the host: it is not looked into.
+  if (!compareRootDirectory(own.plan, process, comparison)) return;
   compareBoot(own.plan, process, comparison);
   for (const difference of compareTree(`/proc/${process.pid}/root`, own.inventory, mountedIn(own.plan)))
     comparison.note("root", "only the role's files", difference);
   compareLabels(own, process, mountedIn(own.plan), comparison);
-  compareFds(own.plan, process, { held: own.held, guestMemory: guestMemoryOf(neighbours) }, comparison);
-  compareLimits(own.plan, process, comparison);
-  compareDumpable(process, comparison);
-  compareCgroup(own.plan, process, comparison);
-  compareCookie(own.plan, process, peers, comparison);
-  return comparison.differences;
 }
 
 /** Mounts inside the root: their content is not the prepared directory's and is compared by itself. */

@@ -20,6 +20,7 @@ const PROBES = {
   qemu: () => runs("qemu-system-x86_64", ["-version"]),
   "qemu-tcg": probeQemuTcg,
   "qemu-img": () => runs("qemu-img", ["--version"]),
+  browser: () => runs("chromium-headless-shell", ["--version"]),
   bubblewrap: () => runs("bwrap", ["--version"]),
   "loop-devices": () => runs("losetup", ["--find"]),
   man: () => runs("man", ["--version"]),

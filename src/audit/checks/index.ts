@@ -4,7 +4,7 @@ import { exemptionUnused } from "./exemption_unused.js";
 import { planLayerLacking } from "./plan_layer_lacking.js";
 import { policyGrantUnused } from "./policy_grant_unused.js";
 import { policyOpenEndedCheck } from "./policy_open_ended_check.js";
-import { processNoNewPrivs } from "./process_no_new_privs.js";
+import { PROCESS_CHECKS } from "./process_checks.js";
 import { seccompAlternativeOpen } from "./seccomp_alternative_open.js";
 import { seccompArchUnchecked } from "./seccomp_arch_unchecked.js";
 import { seccompCheckDecidesNothing } from "./seccomp_check_decides_nothing.js";
@@ -27,6 +27,7 @@ import { selinuxNnpTransition } from "./selinux_nnp_transition.js";
 import { selinuxPermissive } from "./selinux_permissive.js";
 import { selinuxRolesReach } from "./selinux_roles_reach.js";
 import { selinuxUnconstrainedReach } from "./selinux_unconstrained_reach.js";
+import { VM_CHECKS } from "./vm_checks.js";
 
 /** Every check, in the order in which they are listed and run. */
 export const CHECKS: readonly AnyCheck[] = [
@@ -61,7 +62,9 @@ export const CHECKS: readonly AnyCheck[] = [
   selinuxNnpTransition,
   selinuxUnconstrainedReach,
   // Live processes.
-  processNoNewPrivs,
+  ...PROCESS_CHECKS,
+  // Running VMs.
+  ...VM_CHECKS,
   // Exemptions.
   exemptionExpired,
   exemptionUnused,

@@ -1,3 +1,4 @@
+import type { FilterAnalysis } from "../../seccomp/index.js";
 import type { Audited } from "../audited.js";
 import { FILTER_ITEMS } from "./filter_items.js";
 import { PROCESS_ITEMS } from "./process_items.js";
@@ -24,19 +25,28 @@ export interface Exposure {
  * Items about filters count the weakest filter of the subject; items about processes need a process. docs/audit.md lists them.
  */
 export function exposureOf({ subject, facts, isUnfiltered }: Audited): Exposure {
-  const filters = facts.flatMap((one) => (one.kind === "filter" ? [one.analysis] : []));
+  const filters = facts.flatMap((one) => (one.kind === "filter" ? [grantedBy(one.analysis)] : []));
   const processes = facts.flatMap((one) => (one.kind === "process" ? [one] : []));
   const shares: ExposureShare[] = [];
   if (isUnfiltered || filters.length > 0) {
-    const weakest = (granted: (filter: (typeof filters)[number]) => number): number =>
-      isUnfiltered ? 1 : Math.max(...filters.map(granted));
-    shares.push(...FILTER_ITEMS.map(({ item, weight, granted }) => ({ item, weight, granted: weakest(granted) })));
+    const weakest = (place: number): number => (isUnfiltered ? 1 : Math.max(...filters.map((granted) => granted[place] ?? 1)));
+    shares.push(...FILTER_ITEMS.map(({ item, weight }, place) => ({ item, weight, granted: weakest(place) })));
   }
   if (processes.length > 0)
     shares.push(
       ...PROCESS_ITEMS.map(({ item, weight, granted }) => ({ item, weight, granted: Math.max(...processes.map(granted)) })),
     );
   return { subject, figure: figureOf(shares), shares: shares.toSorted((a, b) => b.weight * b.granted - a.weight * a.granted) };
+}
+
+/** Processes of one role run the same filter, and asking it about every call takes some 20 ms. */
+const askedFilters = new WeakMap<FilterAnalysis, readonly number[]>();
+
+/** How far a filter grants each of FILTER_ITEMS. */
+function grantedBy(filter: FilterAnalysis): readonly number[] {
+  const known = askedFilters.get(filter) ?? FILTER_ITEMS.map(({ granted }) => granted(filter));
+  askedFilters.set(filter, known);
+  return known;
 }
 
 /** Of a VM: that of its most exposed part, so that one more process never lowers it. Null where one of them is not known. */

@@ -1,4 +1,4 @@
-import type { NamespaceKind, ObservedThread } from "../../observe/index.js";
+import type { LiveThread, NamespaceKind, Reading } from "../../observe/index.js";
 import type { ProcessFacts } from "../facts/process_facts.js";
 
 /** One thing that a process may have, whichever of its threads has it. */
@@ -11,11 +11,20 @@ export interface ProcessItem {
   readonly granted: (facts: ProcessFacts) => number;
 }
 
-const share = (kind: NamespaceKind) => (facts: ProcessFacts) =>
-  facts.process.namespaces[kind] === facts.hostNamespaces[kind] ? 1 : 0;
+/** What could not be read counts as granted: it is never taken as fine. */
+const unless = <T>(reading: Reading<T>, isFine: (value: T) => boolean): number =>
+  reading.known && isFine(reading.value) ? 0 : 1;
 
-const anyThread = (has: (thread: ObservedThread) => boolean) => (facts: ProcessFacts) =>
-  facts.process.threads.some(has) ? 1 : 0;
+const share = (kind: NamespaceKind) => (facts: ProcessFacts) =>
+  unless(facts.process.namespaces, (own) => {
+    const host = facts.host.reference.namespaces;
+    return host.known && own[kind] !== host.value[kind];
+  });
+
+const anyThread = (has: (thread: LiveThread) => boolean) => (facts: ProcessFacts) => {
+  const { list, unread } = facts.process.threads;
+  return unread !== null || list.some(has) ? 1 : 0;
+};
 
 /** By bits of include/uapi/linux/capability.h, as systemd's CapabilityBoundingSet= items group them. */
 const CAPABILITIES: readonly (readonly [systemd: string, name: string, bits: readonly number[], weight: number])[] = [
@@ -53,7 +62,7 @@ const CAPABILITIES: readonly (readonly [systemd: string, name: string, bits: rea
 ];
 
 /** A capability counts in any of the five sets, as an exec may bring it back from the bounding set. */
-function hasCapability({ capabilities }: ObservedThread, bits: readonly number[]): boolean {
+function hasCapability({ capabilities }: LiveThread, bits: readonly number[]): boolean {
   const any = Object.values(capabilities as unknown as Record<string, string>).reduce(
     (all, set) => all | BigInt(`0x${set || "0"}`),
     0n,
@@ -87,12 +96,14 @@ export const PROCESS_ITEMS: readonly ProcessItem[] = [
     item: "no SELinux context of its own",
     weight: 1000,
     systemd: null,
-    granted: anyThread(({ selinuxContext }) => selinuxContext === null || /:unconfined_t(:|$)/.test(selinuxContext)),
+    granted: anyThread(
+      ({ selinuxContext }) => unless(selinuxContext, (context) => context !== null && !/:unconfined_t(:|$)/.test(context)) === 1,
+    ),
   },
   {
     item: "a dumpable process",
     weight: 250,
     systemd: null,
-    granted: ({ process }) => (process.dumpable ? 1 : 0),
+    granted: ({ process }) => unless(process.dumpable, (dumpable) => !dumpable),
   },
 ];

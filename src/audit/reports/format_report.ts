@@ -1,4 +1,5 @@
 import type { AuditReport } from "../report.js";
+import { formatHtml } from "./html/page.js";
 import { formatHuman } from "./human.js";
 import { formatJunit } from "./junit.js";
 import { formatJson } from "./report_json.js";
@@ -22,6 +23,7 @@ const FORMATTERS = {
   sarif: formatSarif,
   junit: formatJunit,
   tap: formatTap,
+  html: formatHtml,
 } as const satisfies Readonly<Record<string, (report: AuditReport, options: FormatOptions) => string>>;
 
 export type ReportFormat = keyof typeof FORMATTERS;

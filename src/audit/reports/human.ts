@@ -1,5 +1,6 @@
 import { escapeLine } from "../../text/index.js";
 import { type Finding, SEVERITIES, type Severity } from "../finding.js";
+import type { ProcessPicture } from "../picture.js";
 import type { AuditReport } from "../report.js";
 import type { FormatOptions } from "./format_report.js";
 
@@ -18,6 +19,7 @@ export function formatHuman(report: AuditReport, { details, grants }: Pick<Forma
   for (const { finding, exemption } of details ? report.exempted : [])
     lines.push("", `EXEMPTED until ${exemption.expires}  ${finding.id}: ${finding.subject}`, `  ${exemption.reason}`);
   if (details) lines.push("", ...wordExposures(report));
+  if (details && report.picture !== null) lines.push("", ...report.picture.processes.flatMap(wordFds));
   if (grants) lines.push("", "GRANTED", ...report.grants.map(wordGrant));
   if (!details && report.findings.length > 0)
     lines.push("", "--details tells all; bulkhead audit explain ID tells about a check.");
@@ -63,6 +65,14 @@ function wordExposures({ exposures }: AuditReport): string[] {
       .filter(({ granted }) => granted > 0)
       .map(({ item, weight, granted }) => `  ${String(Math.round(weight * granted)).padStart(5)} of ${weight}  ${item}`),
   ]);
+}
+
+function wordFds({ id, fds }: ProcessPicture): string[] {
+  const lines = fds.map(({ fd, kind, access, object, label, peer }) => {
+    const more = [...(label === null ? [] : [`label ${label}`]), ...(peer === null ? [] : [`other end: ${peer}`])];
+    return `  ${String(fd).padStart(4)} ${access.padEnd(4)} ${[`${kind} ${object}`, ...more].join("; ")}`;
+  });
+  return [`OPEN FDS of ${id}: ${fds.length}`, ...lines];
 }
 
 function wordGrant({ subject, grant, from, why }: AuditReport["grants"][number]): string {

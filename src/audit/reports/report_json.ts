@@ -22,6 +22,7 @@ export function formatJson(report: AuditReport, { grants }: Pick<FormatOptions, 
           })),
         }),
     ...(grants ? { grants: report.grants } : {}),
+    ...(report.picture === null ? {} : { picture: report.picture }),
   };
   return `${printableJson(document, 2)}\n`;
 }

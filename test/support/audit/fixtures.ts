@@ -6,6 +6,7 @@ import { POLICY_FIXTURES } from "./policy_fixtures.js";
 import { PROCESS_FIXTURES } from "./process_fixtures.js";
 import { PROOF_FIXTURES } from "./proof_fixtures.js";
 import { SELINUX_FIXTURES } from "./selinux_fixtures.js";
+import { VM_FIXTURES } from "./vm_fixtures.js";
 
 /** The fixture of every check; test/unit/audit/checks.test.ts fails for a check without one. */
 export const FIXTURES: CheckFixtures = {
@@ -15,5 +16,6 @@ export const FIXTURES: CheckFixtures = {
   ...PLAN_FIXTURES,
   ...SELINUX_FIXTURES,
   ...PROCESS_FIXTURES,
+  ...VM_FIXTURES,
   ...EXEMPTION_FIXTURES,
 };

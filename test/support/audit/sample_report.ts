@@ -1,6 +1,6 @@
 import { type AuditReport, type Finding, makeReport, type TargetFacts } from "../../../src/audit/index.js";
 import { programFacts } from "./filter_fixtures.js";
-import { confinedProcess, confinedThread } from "./process_fixtures.js";
+import { confinedProcess, confinedThread, threadsOf } from "./process_fixtures.js";
 
 /** A name that a hostile process gave itself: colours, another line, what would end an XML attribute. */
 export const HOSTILE_NAME = "a\u001b[31m\nok 1 - fine \"<&>'\u202e";
@@ -11,7 +11,7 @@ export function sampleFacts(): TargetFacts {
     ...programFacts("A = sys_number", "A == read ? ok : dead", "dead: return KILL", "ok: return ALLOW"),
     location: PLACE,
   };
-  const process = confinedProcess({ threads: [confinedThread({ noNewPrivs: false })] });
+  const process = confinedProcess(threadsOf(confinedThread({ noNewPrivs: false })));
   return {
     target: "sample",
     audited: [

@@ -1,6 +1,7 @@
 import * as assert from "uvu/assert";
 import { CHECKS, type Facts, type Judgement, NEEDS, runChecks, SEVERITIES } from "../../../src/audit/index.js";
 import { FIXTURES } from "../../support/audit/fixtures.js";
+import { closedProcess } from "../../support/audit/process_fixtures.js";
 import { suite } from "../../support/harness.js";
 
 const test = suite("checks of the audit");
@@ -24,6 +25,18 @@ for (const { id, on } of CHECKS) {
       for (const text of [finding.title, finding.subject, finding.evidence, finding.remedy]) assert.is.not(text.trim(), "");
     }
     assert.equal(judge(id, twin), { findings: [], unknown: [] });
+  });
+}
+
+/** What is read of every process's own stat, which no kernel keeps from anybody. */
+const OF_STAT = new Set(["process-terminal"]);
+
+for (const { id, on } of CHECKS) {
+  if (on !== "process" || OF_STAT.has(id)) continue;
+  test(`${id}: what cannot be read is unknown, never fine`, () => {
+    const { findings, unknown } = judge(id, closedProcess());
+    assert.equal(findings, []);
+    assert.ok(unknown.length > 0, id);
   });
 }
 

@@ -1,9 +1,16 @@
 import fc from "fast-check";
 import * as assert from "uvu/assert";
 import { type Audited, exposureOf, type Facts, FILTER_ITEMS, PROCESS_ITEMS } from "../../../src/audit/index.js";
+import { known, unknown } from "../../../src/observe/index.js";
 import { type ArgumentCheck, SYSCALL_NUMBERS, type SyscallRule } from "../../../src/seccomp/index.js";
 import { filterFacts } from "../../support/audit/filter_fixtures.js";
-import { confinedProcess, confinedThread } from "../../support/audit/process_fixtures.js";
+import {
+  confinedProcess,
+  confinedThread,
+  HOST_NAMESPACES,
+  OWN_NAMESPACES,
+  threadsOf,
+} from "../../support/audit/process_fixtures.js";
 import { suite } from "../../support/harness.js";
 import { rule } from "../seccomp/rules_for_tests.js";
 
@@ -51,13 +58,15 @@ test("allowing everything is the most, nothing the least, and a thread without a
 
 /** Something more that a process may have, by its name. */
 const GRANTS: Readonly<Record<string, Parameters<typeof confinedProcess>[0]>> = {
-  network: { namespaces: { ...confinedProcess().process.namespaces, net: "net:[4]" } },
-  users: { namespaces: { ...confinedProcess().process.namespaces, user: "user:[1]" } },
-  pids: { namespaces: { ...confinedProcess().process.namespaces, pid: "pid:[3]" } },
-  dumpable: { dumpable: true },
-  "no new privileges": { threads: [confinedThread({ noNewPrivs: false })] },
-  root: { threads: [confinedThread({ uids: [0, 500_000, 500_000, 500_000] })] },
-  "no label": { threads: [confinedThread({ selinuxContext: null })] },
+  network: { namespaces: known({ ...OWN_NAMESPACES, net: HOST_NAMESPACES.net }) },
+  users: { namespaces: known({ ...OWN_NAMESPACES, user: HOST_NAMESPACES.user }) },
+  pids: { namespaces: known({ ...OWN_NAMESPACES, pid: HOST_NAMESPACES.pid }) },
+  dumpable: { dumpable: known(true) },
+  "no new privileges": threadsOf(confinedThread({ noNewPrivs: false })),
+  root: threadsOf(confinedThread({ uids: [0, 500_000, 500_000, 500_000] })),
+  "no label": threadsOf(confinedThread({ selinuxContext: known(null) })),
+  "threads that nobody could read": { threads: { list: [confinedThread()], unread: "opendir: EACCES" } },
+  "namespaces that nobody could read": { namespaces: unknown("readlink: EACCES") },
 };
 
 for (const [name, changes] of Object.entries(GRANTS)) {
@@ -75,9 +84,7 @@ test("a capability more, in any set of any thread, never lowers the figure of a 
         const capabilities = Object.fromEntries(
           Object.entries(values).map(([name, bits]) => [name, bits.toString(16).padStart(16, "0")]),
         );
-        return figure([
-          confinedProcess({ threads: [confinedThread(), confinedThread({ capabilities: capabilities as never })] }),
-        ]);
+        return figure([confinedProcess(threadsOf(confinedThread(), confinedThread({ capabilities: capabilities as never })))]);
       };
       assert.ok(of({ ...some, [set]: (some[set] ?? 0n) | (1n << BigInt(bit)) }) >= of(some));
     }),

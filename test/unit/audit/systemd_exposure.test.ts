@@ -4,9 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { exposureOf, type Facts, FILTER_ITEMS, PROCESS_ITEMS } from "../../../src/audit/index.js";
+import { known } from "../../../src/observe/index.js";
 import type { SyscallRule } from "../../../src/seccomp/index.js";
 import { filterFacts } from "../../support/audit/filter_fixtures.js";
-import { confinedProcess, confinedThread } from "../../support/audit/process_fixtures.js";
+import {
+  confinedProcess,
+  confinedThread,
+  HOST_NAMESPACES,
+  OWN_NAMESPACES,
+  threadsOf,
+} from "../../support/audit/process_fixtures.js";
 import { suite } from "../../support/harness.js";
 import { rule } from "../seccomp/rules_for_tests.js";
 
@@ -49,8 +56,8 @@ function ours(facts: readonly Facts[], isUnfiltered: boolean): ReadonlyMap<strin
   );
 }
 
-const HOST = confinedProcess().hostNamespaces;
-const OWN = confinedProcess().process.namespaces;
+const HOST = HOST_NAMESPACES;
+const OWN = OWN_NAMESPACES;
 const ALL_CAPABILITIES = "000001ffffffffff";
 const capabilities = (bounding: string) => ({ ...confinedThread().capabilities, bounding });
 const readOnly: readonly SyscallRule[] = [rule("read"), rule("write"), rule("exit_group")];
@@ -69,8 +76,8 @@ const UNITS: readonly {
     settings: [],
     facts: [
       confinedProcess({
-        namespaces: HOST,
-        threads: [confinedThread({ uids: [0, 0, 0, 0], noNewPrivs: false, capabilities: capabilities(ALL_CAPABILITIES) })],
+        namespaces: known(HOST),
+        ...threadsOf(confinedThread({ uids: [0, 0, 0, 0], noNewPrivs: false, capabilities: capabilities(ALL_CAPABILITIES) })),
       }),
     ],
     isUnfiltered: true,
@@ -78,7 +85,7 @@ const UNITS: readonly {
   {
     name: "a user, no new privileges, no network",
     settings: ["User=web1", "NoNewPrivileges=yes", "PrivateNetwork=yes", "CapabilityBoundingSet=", "PrivateMounts=yes"],
-    facts: [confinedProcess({ namespaces: { ...HOST, net: OWN.net, mount: OWN.mount } })],
+    facts: [confinedProcess({ namespaces: known({ ...HOST, net: OWN.net, mount: OWN.mount }) })],
     isUnfiltered: true,
   },
   {
@@ -86,9 +93,9 @@ const UNITS: readonly {
     settings: ["User=web1", "PrivateUsers=yes", "CapabilityBoundingSet=CAP_SYS_PTRACE CAP_KILL"],
     facts: [
       confinedProcess({
-        namespaces: { ...HOST, user: OWN.user },
+        namespaces: known({ ...HOST, user: OWN.user }),
         // CAP_KILL is bit 5, CAP_SYS_PTRACE bit 19: include/uapi/linux/capability.h.
-        threads: [confinedThread({ noNewPrivs: false, capabilities: capabilities("0000000000080020") })],
+        ...threadsOf(confinedThread({ noNewPrivs: false, capabilities: capabilities("0000000000080020") })),
       }),
     ],
     isUnfiltered: true,
@@ -103,7 +110,7 @@ const UNITS: readonly {
       "MemoryDenyWriteExecute=yes",
       "CapabilityBoundingSet=",
     ],
-    facts: [filter(readOnly), confinedProcess({ namespaces: HOST })],
+    facts: [filter(readOnly), confinedProcess({ namespaces: known(HOST) })],
     isUnfiltered: false,
   },
   {
@@ -118,7 +125,7 @@ const UNITS: readonly {
     ],
     facts: [
       filter([...readOnly, rule("ptrace"), rule("socket", [{ index: 0, width: 32, op: "==", value: 1n }])]),
-      confinedProcess({ namespaces: HOST }),
+      confinedProcess({ namespaces: known(HOST) }),
     ],
     isUnfiltered: false,
   },

@@ -8,7 +8,13 @@ const test = suite("mounts of a process");
 const LINE = "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue";
 
 test("target, shown directory, type and sorted options, with any number of optional fields", () => {
-  const expected = { target: "/mnt2", root: "/mnt1", type: "ext3", options: ["noatime", "rw"] };
+  const expected = {
+    target: "/mnt2",
+    root: "/mnt1",
+    type: "ext3",
+    options: ["noatime", "rw"],
+    superOptions: ["rw", "errors=continue"],
+  };
   for (const optional of ["", "master:1 ", "shared:2 master:1 propagate_from:3 unbindable "]) {
     assert.equal(parseMountinfo(`${LINE.replace("master:1 ", optional)}\n`), [expected]);
   }

@@ -109,8 +109,8 @@ test("fds that KVM and io_uring make go by the names that policies use", () => {
   const fake = {
     list: () => ["3", "4", "5"],
     link: (name: string) => ["anon_inode:kvm-vm", "anon_inode:kvm-vcpu:0", "anon_inode:[io_uring]"][Number(name.slice(3)) - 3],
-    stat: () => directory.stat("status"),
-    read: () => "pos:\t0\nflags:\t02000002\n",
+    describe: () => directory.describe("status"),
+    readStart: () => ({ bytes: Buffer.from("pos:\t0\nflags:\t02000002\n"), whole: true }),
   } as unknown as ProcessDirectory;
   assert.equal(
     observeFds(fake).map((fd) => [fd.kind, fd.access]),

@@ -1,0 +1,13 @@
+export { type CgroupLimit, CgroupMounts, LIMITED_RESOURCES, type LimitedResource, type LiveCgroups } from "./cgroup_limits.js";
+export { type LiveEnvironment, parseEnvironment } from "./environment.js";
+export { findSocketHolders, type Holder, type SocketHolders } from "./holders.js";
+export { parseAddress } from "./internet_sockets.js";
+export type { LiveFd, LiveFds } from "./live_fds.js";
+export type { LiveFilter, LiveThreadFilters } from "./live_filters.js";
+export { type LiveHost, observeHost } from "./live_host.js";
+export { type LiveOptions, type LiveProcess, observeLiveProcess } from "./live_process.js";
+export type { LiveThread, LiveThreads } from "./live_threads.js";
+export { type LiveMapping, type LiveMemory, parseMemory } from "./memory.js";
+export type { LiveCommandLine, LiveProgram } from "./program.js";
+export { attempt, known, type Reading, unknown } from "./reading.js";
+export { type LiveSocket, type SocketTable, SocketTables } from "./socket_table.js";
