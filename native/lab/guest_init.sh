@@ -60,27 +60,31 @@ while [ "$(list_disks | wc -l)" -lt "${promised:-0}" ] && [ "$tries" -lt 300 ]; 
 done
 [ "$(list_disks | wc -l)" -ge "${promised:-0}" ] || fail disks
 
-for device in /sys/bus/pci/devices/*; do
+report_pci() {
+  device=$1
   id="$(cut -c 3- "$device/vendor"):$(cut -c 3- "$device/device")"
   class=$(cut -c 3- "$device/class")
   report "pci address=$(basename "$device") id=$id class=$class driver=$(driver_of "$device") irq=$(cat "$device/irq")"
-done
-for disk in $(list_disks); do
-  block=/sys/block/$disk
+}
+report_disk() {
+  block=/sys/block/$1
   pci=$(pci_of "$block")
   bytes=$(($(cat "$block/size") * 512))
-  report "disk name=$disk pci=$pci driver=$(driver_of "/sys/bus/pci/devices/$pci") bytes=$bytes read_only=$(cat "$block/ro")"
-done
+  report "disk name=$1 pci=$pci driver=$(driver_of "/sys/bus/pci/devices/$pci") bytes=$bytes read_only=$(cat "$block/ro")"
+}
+for device in /sys/bus/pci/devices/*; do report_pci "$device"; done
+for disk in $(list_disks); do report_disk "$disk"; done
 
-# The first N bytes of every disk.
-for size in $(asked read); do
-  for disk in $(list_disks); do
+# The first N bytes of a disk, for each N.
+read_disk() {
+  for size in $(asked read); do
     bytes=$(to_bytes "$size")
     started=$(now_ms)
-    sum=$(dd "if=/dev/$disk" bs=64K count="$bytes" iflag=count_bytes 2>/dev/null | sha256sum | cut -d ' ' -f 1)
-    report "read disk=$disk bytes=$bytes sha256=$sum milliseconds=$(($(now_ms) - started))"
+    sum=$(dd "if=/dev/$1" bs=64K count="$bytes" iflag=count_bytes 2>/dev/null | sha256sum | cut -d ' ' -f 1)
+    report "read disk=$1 bytes=$bytes sha256=$sum milliseconds=$(($(now_ms) - started))"
   done
-done
+}
+for disk in $(list_disks); do read_disk "$disk"; done
 
 # A pattern that the host can make again (its line names the disk's PCI address), then what the disk gives back without the cache.
 pattern() { yes "bulkhead $1" | head -c "$2"; }
@@ -130,15 +134,62 @@ for request in $(asked net); do
 done
 
 # Sum over the CPUs for each interrupt that a driver has asked for; the words after the kind of trigger are its users.
-awk 'NR == 1 { cpus = NF; next }
-  $1 ~ /^[0-9]+:$/ {
-    count = 0
-    for (field = 2; field <= cpus + 1; field++) count += $field
-    users = $0
-    if (sub(/^.*-?(edge|fasteoi|level) */, "", users) == 0 || users == "") next
-    gsub(/,? +/, ",", users)
-    print "bulkhead: interrupts irq=" substr($1, 1, length($1) - 1) " count=" count " users=" users
-  }' /proc/interrupts
+report_interrupts() {
+  awk 'NR == 1 { cpus = NF; next }
+    $1 ~ /^[0-9]+:$/ {
+      count = 0
+      for (field = 2; field <= cpus + 1; field++) count += $field
+      users = $0
+      if (sub(/^.*-?(edge|fasteoi|level) */, "", users) == 0 || users == "") next
+      gsub(/,? +/, ",", users)
+      print "bulkhead: interrupts irq=" substr($1, 1, length($1) - 1) " count=" count " users=" users
+    }' /proc/interrupts
+}
 
+# Disks that are added while this runs, one after the other, each reported and read like those of the boot; then it must go again.
+added_device() {
+  for device in /sys/bus/pci/devices/*; do
+    case " $known " in *" $(basename "$device") "*) ;; *) basename "$device" ;; esac
+  done | head -n 1
+}
+disk_of() {
+  for disk in $(list_disks); do
+    if [ "$(pci_of "/sys/block/$disk")" = "$1" ]; then echo "$disk"; fi
+  done
+}
+# Whoever adds and removes devices has two minutes for each.
+wait_for() {
+  tries=0
+  until "$@" || [ "$tries" -ge 600 ]; do
+    sleep 0.2
+    tries=$((tries + 1))
+  done
+  "$@"
+}
+is_added() { [ -n "$(added_device)" ]; }
+has_disk() { [ -n "$(disk_of "$1")" ]; }
+is_gone() { [ ! -e "/sys/bus/pci/devices/$1" ]; }
+known=$(ls /sys/bus/pci/devices | tr '\n' ' ')
+hotplug=$(asked hotplug)
+number=0
+while [ "$number" -lt "${hotplug:-0}" ]; do
+  number=$((number + 1))
+  report "awaiting device=$number"
+  wait_for is_added || { fail "hotplug-$number"; break; }
+  address=$(added_device)
+  modprobe -q "$(cat "/sys/bus/pci/devices/$address/modalias")"
+  modprobe -q sd_mod
+  wait_for has_disk "$address" || { fail "hotplug-disk-$number"; break; }
+  disk=$(disk_of "$address")
+  report_pci "/sys/bus/pci/devices/$address"
+  report_disk "$disk"
+  read_disk "$disk"
+  report_interrupts
+  report "served address=$address"
+  wait_for is_gone "$address" || { fail "hotplug-removal-$number"; break; }
+  report "removed address=$address"
+done
+
+report_interrupts
 report "end status=$status"
 poweroff -f

@@ -9,6 +9,8 @@ export interface GuestReport {
   readonly verifies: readonly Checksum[];
   readonly nets: readonly GuestNet[];
   readonly interrupts: readonly InterruptCount[];
+  /** PCI addresses of the hot-plugged devices that went again, in order. */
+  readonly removed: readonly string[];
   readonly errors: readonly string[];
   /** null: the guest did not come to its end. */
   readonly status: "ok" | "failed" | null;
@@ -73,6 +75,7 @@ export function parseGuestReport(console: string): GuestReport {
     verifies: all("verify", readChecksum),
     nets: all("net", readNet),
     interrupts: all("interrupts", readInterrupts),
+    removed: all("removed", (fields) => text(fields, "address")),
     errors: all("error", (fields) => text(fields, "step")),
     status: status === "ok" || status === "failed" ? status : null,
   };
