@@ -1,6 +1,7 @@
 // Runs inside the lab, by test/lab_long/selinux.test.ts.
 import * as assert from "uvu/assert";
 import { type LabPolicy, loadLabPolicy, recordDenials } from "../../src/compliance/lab/index.js";
+import { readOwnContext } from "../../src/host/index.js";
 import { LAYERS, launch, type ProcessPlan, type RunningMachine } from "../../src/index.js";
 import {
   CompiledPolicy,
@@ -15,7 +16,7 @@ import { type MachineFixture, makeFixture } from "../support/machine_fixture.js"
 import { requestOn, vmText } from "./lab_vm.js";
 import { actAs, prepareActs } from "./selinux_act.js";
 import { ALLOWED, ATTEMPTS, type Attempt, type Place, type Target, WIDENED_ATTEMPTS } from "./selinux_attempts.js";
-import { listenAs, makeTap, openChannel } from "./selinux_objects.js";
+import { listen, makeTap, openChannel } from "./selinux_objects.js";
 
 const test = suite("SELinux in the lab", { needs: ["root", "kvm", "selinux-enforcing"], timeoutMs: 300_000 });
 
@@ -101,8 +102,9 @@ function labelOf(target: Target): string {
     case "tap":
       return labelAt(target.of, "bulkhead_tap_t", "own");
     case "channel":
-    case "listener":
       return labelAt(target.of, "bulkhead_channel_t", "vm");
+    case "listener":
+      return readOwnContext() ?? "";
     case "process":
       return contextOf(...target.of);
   }
@@ -137,7 +139,7 @@ async function perform(attempt: Attempt, context: string): Promise<number> {
     case "channel":
       return openChannel(labelOf(target), (input) => actAs({ context, uid: 0, input }, [act]));
     case "listener":
-      return listenAs(labelOf(target), (name) => actAs({ context, uid: 0, input: null }, [act, name]));
+      return listen((name) => actAs({ context, uid: 0, input: null }, [act, name]));
     case "process": {
       // As the uid that it has, so that no other uid keeps it from what it tries.
       const name = act === "open" ? `/proc/${pidOf(target.of)}/status` : String(pidOf(target.of));

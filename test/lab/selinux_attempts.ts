@@ -16,7 +16,9 @@ export type Place = readonly [machine: number, id: string];
 
 /** What is acted on, and of whom it is. */
 export type Target =
-  | { readonly kind: "image" | "tap" | "channel" | "process" | "listener"; readonly of: Place }
+  | { readonly kind: "image" | "tap" | "channel" | "process"; readonly of: Place }
+  /** A socket of the launcher's, which is the test here. */
+  | { readonly kind: "listener" }
   | { readonly kind: "path"; readonly path: string };
 
 /** One act of a process at the exact context of `as`; what it must answer, and why by the policy asked offline. */
@@ -48,7 +50,7 @@ const processOf = (of: Place): Target => ({ kind: "process", of });
 const nameOf = ([machine, id]: Place): string => (machine === 0 ? id : `${id} of another VM`);
 
 function reads(as: Place, target: Target, [status, reason]: Outcome, domain?: string): Attempt {
-  const thing = target.kind === "path" ? target.path : `the ${target.kind} of ${nameOf(target.of)}`;
+  const thing = "of" in target ? `the ${target.kind} of ${nameOf(target.of)}` : "path" in target ? target.path : target.kind;
   const who = domain === undefined ? nameOf(as) : `${domain} at the level of ${nameOf(as)}`;
   const rest = { as, act: "read-fd", target, status, reason } as const;
   return { what: `${who} reads ${thing}`, ...(domain === undefined ? {} : { domain }), ...rest };
@@ -84,10 +86,10 @@ export const ATTEMPTS: readonly Attempt[] = [
   acts(DISK0, "open", [DISK0, GRANTED]),
   acts(DISK0, "open", [VMM, [EACCES, "type-rule"]]),
   {
-    what: "disk0 connects to a socket of another VM",
+    what: "disk0 connects to its launcher",
     as: DISK0,
     act: "connect",
-    target: { kind: "listener", of: OTHER_DISK },
+    target: { kind: "listener" },
     status: EACCES,
     reason: "type-rule",
   },

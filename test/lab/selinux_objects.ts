@@ -30,11 +30,9 @@ export async function openChannel<Used>(label: string, use: (fd: number) => Prom
 
 const LISTENER = "bulkhead-test-listener";
 
-/** A listening socket of this label under an abstract name, for as long as `use` has it. */
-export async function listenAs<Used>(label: string, use: (name: string) => Promise<Used>): Promise<Used> {
-  const server = createServer();
-  // The socket is made before listen() returns.
-  withSocketContext(label, () => server.listen(`\0${LISTENER}`));
+/** A listening socket of this process under an abstract name, for as long as `use` has it. */
+export async function listen<Used>(use: (name: string) => Promise<Used>): Promise<Used> {
+  const server = createServer().listen(`\0${LISTENER}`);
   try {
     return await use(LISTENER);
   } finally {

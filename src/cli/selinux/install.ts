@@ -12,19 +12,20 @@ export function addInstall(selinux: Command): void {
   selinux
     .command("install")
     .description("Install the policy module, or bring it up to date: semodule builds and loads this host's policy with it.")
+    .option("--own-domain", "label the command, so that who executes it becomes a launcher in a domain of its own")
     .addHelpText(
       "after",
-      "\nTakes some ten seconds. The command itself is labelled, so that who executes it becomes a launcher of its own domain." +
-        "\n`semodule -r bulkhead` removes the module.\n\nExamples:\n  bulkhead selinux install",
+      "\nTakes some ten seconds. `semodule -r bulkhead` removes the module. Without --own-domain a launcher stays in the domain of who" +
+        "\nstarts it; docs/selinux.md tells how far that option is.\n\nExamples:\n  bulkhead selinux install",
     )
-    .action(() => {
+    .action((options: { readonly ownDomain?: boolean }) => {
       const { status, error, stderr } = spawnSync("semodule", ["-i", MODULE], {
         stdio: ["ignore", "inherit", "pipe"],
         encoding: "utf8",
       });
       if (status === 0) {
         process.stderr.write("bulkhead: the policy has the module now\n");
-        for (const [path, type] of ENTRY_PROGRAMS) labelProgram(path, type);
+        for (const [path, type] of options.ownDomain === true ? ENTRY_PROGRAMS : []) labelProgram(path, type);
         return;
       }
       throw new HostError({
