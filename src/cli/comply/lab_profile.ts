@@ -15,7 +15,7 @@ const LAB_RESULTS = "/run/lab/results";
 const SUITE_DEADLINE_MS = 1_800_000;
 
 /** Files of this host are not in the lab. */
-const HOST_FILES = ["controls", "vm", "policies", "hostFile"] as const;
+const HOST_FILES = ["controls", "vm", "policies", "hostFile", "sandbox"] as const;
 
 /**
  * Boots a VM that has every layer, SELinux enforcing among them, and runs the suite in it. Returns how it ended there. Throws what

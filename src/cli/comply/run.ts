@@ -36,6 +36,7 @@ export interface ComplyOptions extends ReportOptions {
   readonly policies?: string;
   readonly hostFile?: string;
   readonly without: readonly Layer[];
+  readonly sandbox?: string;
   readonly conformance?: boolean;
   readonly as: "device" | "vmm";
 }
@@ -63,6 +64,7 @@ export function addComplianceRun(comply: Command): void {
         .choices(REMOVABLE_LAYERS)
         .default([], "none"),
     )
+    .option("--sandbox <command>", 'attack, as nobody, in a process that this command starts instead; "": in no sandbox')
     .addOption(
       new Option("--format <format>", "print a report, and each control as it is known to standard error").choices(
         REPORT_FORMATS,
@@ -75,7 +77,7 @@ export function addComplianceRun(comply: Command): void {
       "\nEach control is tried by a hostile process that stands in QEMU's place, in each role, under the whole confinement of a launch.\n" +
         "Exit codes: 0 every control passed or, in the profile host, is unmet; 1 one failed or is broken; 2 bad input; 3 this host cannot.\n" +
         "\nExamples:\n  bulkhead comply\n  bulkhead comply --role disk --control PRO-01\n  bulkhead comply --control PRO-01 --without seccomp" +
-        "\n  bulkhead comply --format json --output report.json --sign key.pem\n  bulkhead comply --conformance -- ./my-device\n  bulkhead comply list\n  bulkhead comply explain PRO-01",
+        "\n  bulkhead comply --sandbox 'bwrap --bind / /'\n  bulkhead comply --format json --output report.json --sign key.pem\n  bulkhead comply --conformance -- ./my-device\n  bulkhead comply list\n  bulkhead comply explain PRO-01",
     )
     .action(async (command: readonly string[], options: ComplyOptions) => {
       process.exitCode = await chooseSuite(command, options);
@@ -109,12 +111,14 @@ async function complyHere(options: ComplyOptions, signal: AbortSignal): Promise<
   const hostile = { ...context, template, policyFolder: options.policies ?? context.policyFolder };
   const known = rolesOf(template);
   if (options.role !== undefined && !known.includes(options.role)) throw unknownName("role", options.role, known);
-  const roles = options.role === undefined ? known : [options.role];
+  const sandbox = options.sandbox?.split(" ").filter((word) => word !== "");
+  const roles = options.role === undefined ? known.slice(0, sandbox === undefined ? known.length : 1) : [options.role];
   const facts = probeHost({ skipKvm: true });
   const statuses = judgeLayers(facts);
   const lines = options.format === undefined ? process.stdout : process.stderr;
   const result = await runControls({
     ...{ hostile, controls, roles, statuses, signal, nameVm: vmNames() },
+    ...(sandbox === undefined ? {} : { sandbox }),
     without: options.without,
     reviewedFolder: options.control === undefined ? POLICY_FOLDER : null,
     measuresDepth: options.control === undefined && options.without.length === 0,

@@ -60,11 +60,12 @@ class Run {
   }
 
   async tryRole(role: string): Promise<void> {
-    const { controls: all, statuses, hostile, nameVm, measuresDepth, onProgress } = this.#request;
+    const { controls: all, statuses, hostile, nameVm, sandbox, measuresDepth, onProgress } = this.#request;
     const controls = all.filter(({ roles }) => roles === null || roles.includes(role));
     const isMet = (control: Control) => presentLayers(control, statuses).length > 0;
     const met = controls.filter(isMet);
     onProgress(`${role}: ${met.length} controls`);
+    if (sandbox !== undefined) return void (await this.#tryEach(met, role, () => false));
     this.#plans.push({ role, differences: await comparePlans(hostile, nameVm(), role) });
     for (const control of controls) if (!isMet(control)) this.#tell(unmet(control, role, statuses));
     await this.#tryControls(
@@ -83,15 +84,7 @@ class Run {
 
   async #tryControls(controls: readonly Control[], role: string): Promise<void> {
     const { statuses, onProgress } = this.#request;
-    const judgeNamed = async (control: Control, subject: Subject): Promise<Outcome> => {
-      const outcome = await tryControl(control, subject);
-      if (!isUnnamed(outcome)) this.#tell(judge(control, role, { outcome, finding: null }));
-      return outcome;
-    };
-    const attacked = { role, off: this.#request.without };
-    const outcomes = await attemptAll(this.#request, attacked, { controls, act: judgeNamed });
-    for (const control of controls)
-      if (!outcomes.has(control.id)) this.#tell(broken(control, role, `no end within ${CONTROL_DEADLINE_MS} ms`));
+    const outcomes = await this.#tryEach(controls, role, isUnnamed);
     const unnamed = controls.filter(({ id }) => isUnnamed(outcomes.get(id)));
     if (unnamed.length > 0) onProgress(`${role}: who refused ${unnamed.length} acts of which the kernel says nothing`);
     const findings = await searchLayers(unnamed, statuses, this.#without(role));
@@ -106,6 +99,23 @@ class Run {
     if (reviewedFolder === null) return;
     onProgress(`${role}: all that it may do against what was reviewed`);
     for (const control of await judgeReviewed(this.#request, { role, off: without }, reviewedFolder)) this.#tell(control);
+  }
+
+  /** Judges at once what is not left for later. */
+  async #tryEach(
+    controls: readonly Control[],
+    role: string,
+    isForLater: (outcome: Outcome) => boolean,
+  ): Promise<ReadonlyMap<string, Outcome>> {
+    const act = async (control: Control, subject: Subject): Promise<Outcome> => {
+      const outcome = await tryControl(control, subject);
+      if (!isForLater(outcome)) this.#tell(judge(control, role, { outcome, finding: null }));
+      return outcome;
+    };
+    const outcomes = await attemptAll(this.#request, { role, off: this.#request.without }, { controls, act });
+    for (const control of controls)
+      if (!outcomes.has(control.id)) this.#tell(broken(control, role, `no end within ${CONTROL_DEADLINE_MS} ms`));
+    return outcomes;
   }
 
   /** Those of the same layers side by side. */
