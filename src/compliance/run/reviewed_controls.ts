@@ -67,7 +67,7 @@ export async function judgeReviewed(source: VmSource, attacked: Attacked, folder
 }
 
 function judgeFilters(vm: HostileVm, { rules }: ReviewedRole): Judged {
-  const threads = vm.subjects.flatMap(({ process }) => readFilters(process.confined.pid));
+  const threads = processesOf(vm).flatMap(({ pid }) => readFilters(pid));
   const bare = threads.filter(({ programs }) => programs.length === 0);
   const programs = new Map(threads.flatMap((thread) => thread.programs).map((program) => [program.sha256, program.bytes]));
   const judgements = [...programs.values()].map((program) => judgeFilter(rules, program));
@@ -83,15 +83,20 @@ function judgeFilters(vm: HostileVm, { rules }: ReviewedRole): Judged {
   return { faults, evidence, layer: "seccomp" };
 }
 
+/** Those that are attacked from, not the one beside them. */
+function processesOf({ machine, subjects }: HostileVm) {
+  return subjects.flatMap(({ id }) => machine.processes.get(id)?.confined ?? []);
+}
+
 function judgeGrants(policy: ReturnType<typeof loadRolePolicy>, { grants }: ReviewedRole): Judged {
   const granted = grantsOf(policy);
   const faults = findWider(grants, granted).map(({ grant, reviewed, granted: now }) => `${grant}: ${now}, reviewed ${reviewed}`);
   return { faults, evidence: `${Object.keys(granted).length} grants`, layer: null };
 }
 
-function judgeConfinement({ machine, subjects }: HostileVm): Judged {
-  const faults = subjects.flatMap(({ process }) => findLooseConfinement(process.confined.plan));
-  const accepted = machine.accepted.map(({ process, layer, planned, observed }) => {
+function judgeConfinement(vm: HostileVm): Judged {
+  const faults = processesOf(vm).flatMap(({ plan }) => findLooseConfinement(plan));
+  const accepted = vm.machine.accepted.map(({ process, layer, planned, observed }) => {
     return `${process}, layer ${layer}: planned ${planned}, observed ${observed}`;
   });
   return { faults: [...faults, ...accepted], evidence: "the process was verified to be what its plan says", layer: null };
