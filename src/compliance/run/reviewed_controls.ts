@@ -1,4 +1,5 @@
 import { ComplianceInputError } from "../../errors/index.js";
+import type { MachineProcess } from "../../machine/index.js";
 import { loadRolePolicy } from "../../policy/index.js";
 import { readFilters } from "../../seccomp/index.js";
 import { findLooseConfinement } from "../boundary/confinement_rules.js";
@@ -67,7 +68,7 @@ export async function judgeReviewed(source: VmSource, attacked: Attacked, folder
 }
 
 function judgeFilters(vm: HostileVm, { rules }: ReviewedRole): Judged {
-  const threads = processesOf(vm).flatMap(({ pid }) => readFilters(pid));
+  const threads = attackersOf(vm).flatMap(({ pid }) => readFilters(pid));
   const bare = threads.filter(({ programs }) => programs.length === 0);
   const programs = new Map(threads.flatMap((thread) => thread.programs).map((program) => [program.sha256, program.bytes]));
   const judgements = [...programs.values()].map((program) => judgeFilter(rules, program));
@@ -83,11 +84,6 @@ function judgeFilters(vm: HostileVm, { rules }: ReviewedRole): Judged {
   return { faults, evidence, layer: "seccomp" };
 }
 
-/** Those that are attacked from, not the one beside them. */
-function processesOf({ machine, subjects }: HostileVm) {
-  return subjects.flatMap(({ id }) => machine.processes.get(id)?.confined ?? []);
-}
-
 function judgeGrants(policy: ReturnType<typeof loadRolePolicy>, { grants }: ReviewedRole): Judged {
   const granted = grantsOf(policy);
   const faults = findWider(grants, granted).map(({ grant, reviewed, granted: now }) => `${grant}: ${now}, reviewed ${reviewed}`);
@@ -95,11 +91,20 @@ function judgeGrants(policy: ReturnType<typeof loadRolePolicy>, { grants }: Revi
 }
 
 function judgeConfinement(vm: HostileVm): Judged {
-  const faults = processesOf(vm).flatMap(({ plan }) => findLooseConfinement(plan));
+  const faults = attackersOf(vm).flatMap(({ plan }) => findLooseConfinement(plan));
   const accepted = vm.machine.accepted.map(({ process, layer, planned, observed }) => {
     return `${process}, layer ${layer}: planned ${planned}, observed ${observed}`;
   });
   return { faults: [...faults, ...accepted], evidence: "the process was verified to be what its plan says", layer: null };
+}
+
+/** The hostile processes as they were launched. */
+function attackersOf({ machine, subjects }: HostileVm): MachineProcess["confined"][] {
+  return subjects.map(({ id }) => {
+    const process = machine.processes.get(id);
+    if (process === undefined) throw new Error(`no process ${id} was started`);
+    return process.confined;
+  });
 }
 
 type ControlText = (typeof REVIEWED_CONTROLS)[keyof typeof REVIEWED_CONTROLS];
