@@ -1,11 +1,12 @@
 import type { Control } from "../controls/control.js";
 import { REVIEWED_CONTROLS } from "../run/reviewed_controls.js";
+import type { MutationRecord } from "./mutation_record.js";
 
 /** What stands before the list in docs/compliance.md, which is not written by hand. */
-export const REFERENCE_HEADING = "## Every control";
+export const REFERENCE_HEADING = "## How many mutants are noticed";
 
-/** The last section of docs/compliance.md: every control that comes with Bulkhead, by group. */
-export function writeControlReference(controls: readonly Control[]): string {
+/** The last sections of docs/compliance.md: what the mutation came to, and every control that comes with Bulkhead, by group. */
+export function writeControlReference(controls: readonly Control[], record: MutationRecord): string {
   const groups = [...new Set(controls.map(({ group }) => group))].sort();
   const sections = groups.map((group) =>
     writeGroup(
@@ -19,6 +20,9 @@ export function writeControlReference(controls: readonly Control[]): string {
   return [
     REFERENCE_HEADING,
     "",
+    ...writeFigure(record),
+    "## Every control",
+    "",
     `${controls.length} with an act and its twin, and ${reviewed.length} without: these hold all that a process may do against what was reviewed.`,
     "",
     ...sections,
@@ -29,6 +33,19 @@ export function writeControlReference(controls: readonly Control[]): string {
     ...reviewed,
     "",
   ].join("\n");
+}
+
+function writeFigure({ layers, noticedBy, uncovered }: MutationRecord): string[] {
+  const rows = Object.entries(layers).map(([layer, { mutants, equivalent, refused, noticed }]) => {
+    return `| ${layer} | ${mutants} | ${equivalent} | ${refused} | ${noticed} | ${mutants - equivalent - refused - noticed} |`;
+  });
+  const by = Object.entries(noticedBy).map(([name, count]) => `${count} by ${name}`);
+  const head = [
+    "| of | mutants | equivalent | refused when compiled | noticed | not noticed |",
+    "| --- | --- | --- | --- | --- | --- |",
+  ];
+  const left = uncovered.length === 0 ? "" : ` Not noticed: ${uncovered.map((id) => `\`${id}\``).join(", ")}.`;
+  return [...head, ...rows, "", `Noticed: ${by.join(", ")}.${left}`, ""];
 }
 
 function writeGroup(group: string, controls: readonly Control[]): string {
