@@ -32,8 +32,8 @@ export async function makeProgram(argv: readonly string[]): Promise<Command> {
     .addHelpText("after", "\nEach command has --help with examples, and a man page: man bulkhead-run.");
   const commands = [addRun, addPlan, addPs, addInspect, addAttach, addDevice, addQmp, addStop, addDoctor, addGc, addCompletion];
   for (const add of commands) add(program);
-  await addComply(program, argv);
   await addProtocol(program, argv);
+  await addComply(program, argv);
   await addSeccomp(program, argv);
   await addSelinux(program, argv);
   await addAudit(program, argv);

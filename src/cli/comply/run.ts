@@ -4,6 +4,7 @@ import {
   type ComplianceReport,
   describeHost,
   LAB_MARK,
+  mutationFigure,
   REMOVABLE_LAYERS,
   REPORT_FORMATS,
   type ReportedControl,
@@ -16,7 +17,7 @@ import { probeHost } from "../../host/index.js";
 import { judgeLayers } from "../../plan/index.js";
 import { type Layer, readVmFile } from "../../spec/index.js";
 import { escapeLine } from "../../text/index.js";
-import { readPlanningContext, VERSION } from "../installation.js";
+import { POLICY_FOLDER, readPlanningContext, SELINUX_FOLDER, VERSION } from "../installation.js";
 import { conform } from "../protocol/conform.js";
 import { ENDING_SIGNALS } from "../signals.js";
 import { complyInLab } from "./lab_profile.js";
@@ -119,13 +120,14 @@ async function complyHere(options: ComplyOptions, signal: AbortSignal): Promise<
     ...{ hostile, controls, roles, statuses, signal, nameVm: vmNames() },
     ...(sandbox === undefined ? {} : { sandbox }),
     without: options.without,
+    reviewedFolder: options.control === undefined ? POLICY_FOLDER : null,
     measuresDepth: options.control === undefined && options.without.length === 0,
     onControl: (control) => void lines.write(`${escapeLine(wordControl(control))}\n`),
     onProgress: (step) => void process.stderr.write(`bulkhead: ${step}\n`),
   });
   const host = await describeHost(hostile, { facts, statuses, roles });
   const about = { schemaVersion: 1, tool: TOOL, profile: options.profile, time: new Date().toISOString(), host } as const;
-  const report: ComplianceReport = { ...about, ...result, mutation: null };
+  const report: ComplianceReport = { ...about, ...result, mutation: mutationFigure(hostile.policyFolder, SELINUX_FOLDER) };
   await writeReport(report, controls, options);
   const bad: readonly ReportedControl["verdict"][] = [
     "failed",

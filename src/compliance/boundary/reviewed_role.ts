@@ -9,6 +9,7 @@ import {
   type SeccompAction,
   type SyscallRule,
 } from "../../seccomp/index.js";
+import { type Grants, grantsOf } from "./reviewed_grants.js";
 
 /**
  * What a role was last reviewed to be allowed: policies/reviewed/ROLE.json, apart from the policy that it is held against. A policy
@@ -18,6 +19,12 @@ export interface ReviewedRole {
   readonly role: string;
   /** Calls and their answers, as a launch installs them: start calls are notified. All others kill the process. */
   readonly rules: FilterRules;
+  readonly grants: Grants;
+}
+
+interface WrittenRole {
+  readonly rules: readonly WrittenRule[];
+  readonly grants: Grants;
 }
 
 /** One rule as it is written: the call, its answer, its checks. */
@@ -29,19 +36,21 @@ const OTHERWISE: SeccompAction = { kind: "kill-process" };
 const ERRNO = /^errno (\d+) ([A-Z0-9]+)$/;
 
 /** Text of policies/reviewed/ROLE.json for a policy: one rule a line, sorted, so that a review sees each one that comes or goes. */
-export function writeReviewed({ role, seccomp }: ResolvedPolicy): string {
+export function writeReviewed(policy: ResolvedPolicy): string {
+  const { role, seccomp } = policy;
   const rules = combinePhases(seccomp, "lock-down")
     .rules.map(writeRule)
     .map((rule) => JSON.stringify(rule));
-  return `{"role": ${JSON.stringify(role)}, "rules": [\n${rules.sort().join(",\n")}\n]}\n`;
+  const grants = Object.entries(grantsOf(policy)).map(([grant, amount]) => `${JSON.stringify(grant)}: ${amount}`);
+  return `{"role": ${JSON.stringify(role)}, "rules": [\n${rules.sort().join(",\n")}\n],\n"grants": {\n${grants.sort().join(",\n")}\n}}\n`;
 }
 
 /** Reads the reviewed rules of a role. Throws ComplianceInputError "not-reviewed". */
 export function readReviewed(folder: string, role: string): ReviewedRole {
   const file = join(folder, "reviewed", `${role}.json`);
   try {
-    const { rules } = JSON.parse(readFileSync(file, "utf8")) as { readonly rules: readonly WrittenRule[] };
-    return { role, rules: { rules: rules.map((rule) => readRule(rule, file)), otherwise: OTHERWISE } };
+    const { rules, grants } = JSON.parse(readFileSync(file, "utf8")) as WrittenRole;
+    return { role, rules: { rules: rules.map((rule) => readRule(rule, file)), otherwise: OTHERWISE }, grants };
   } catch (cause) {
     throw new ComplianceInputError({
       code: "not-reviewed",

@@ -8,6 +8,7 @@ import { measureDepth } from "./depth.js";
 import { removableHere, searchBare, searchLayers, type TryWithout } from "./layer_search.js";
 import { attemptAct, type Outcome, tryControl } from "./outcome.js";
 import { comparePlans } from "./plan_difference.js";
+import { judgeReviewed } from "./reviewed_controls.js";
 import { broken, judge, presentLayers, unmet } from "./verdict.js";
 
 export interface RunRequest extends VmSource {
@@ -19,6 +20,8 @@ export interface RunRequest extends VmSource {
   readonly without: readonly Layer[];
   /** Whether the table of layers that would each have refused alone is measured. */
   readonly measuresDepth: boolean;
+  /** Policy folder with what the roles were reviewed to be allowed; null: they are not held against it. */
+  readonly reviewedFolder: string | null;
   readonly onControl: (control: ReportedControl) => void;
   /** Gets what is done next, as a clause. */
   readonly onProgress: (step: string) => void;
@@ -73,6 +76,7 @@ class Run {
       met.filter(({ alone }) => alone),
       role,
     );
+    await this.#review(role);
     const deep = measuresDepth ? met.filter(({ depth }) => depth) : [];
     if (deep.length > 0) onProgress(`${role}: which layer would have refused alone, for ${deep.length} acts`);
     this.#depth.push(...(await measureDepth(deep, { role, statuses, tryWithout: this.#without(role) })));
@@ -105,6 +109,13 @@ class Run {
     for (const control of controls)
       if (!outcomes.has(control.id)) this.#tell(broken(control, role, `no end within ${CONTROL_DEADLINE_MS} ms`));
     return outcomes;
+  }
+
+  async #review(role: string): Promise<void> {
+    const { reviewedFolder, without, onProgress } = this.#request;
+    if (reviewedFolder === null) return;
+    onProgress(`${role}: all that it may do against what was reviewed`);
+    for (const control of await judgeReviewed(this.#request, { role, off: without }, reviewedFolder)) this.#tell(control);
   }
 
   /** Those of the same layers side by side. */

@@ -19,11 +19,11 @@ const CATEGORY_COUNT = 1024;
 /** The newest policy that Debian 12's libsepol reads. */
 const POLICY_VERSION = 33;
 
-/** Compiles the module, and `more` CIL beside it, on the base policy of tests. */
-export function compileModule(more = ""): CompiledModule {
+/** Compiles the module, changed where `change` says so, and `more` CIL beside it, on the base policy of tests. */
+export function compileModule(more = "", change: (module: string) => string = (module) => module): CompiledModule {
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-policy-"));
   const base = readFileSync(BASE, "utf8").replace("; CATEGORIES", categories());
-  const files = { "base.cil": base, "bulkhead.cil": readFileSync(MODULE, "utf8"), "more.cil": more };
+  const files = { "base.cil": base, "bulkhead.cil": change(readFileSync(MODULE, "utf8")), "more.cil": more };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   const path = join(folder, "policy");
   const paths = Object.keys(files).map((name) => join(folder, name));

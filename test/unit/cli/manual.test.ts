@@ -53,11 +53,13 @@ test("a page holds everything that --help says: options, arguments, notes and ex
 
 /**
  * `seccomp emulate` takes what begins with a dash for a negative number, and then lacks its other arguments; commander looks for the
- * mandatory options of `seccomp dump` and `seccomp convert` before it looks at others.
+ * mandatory options of `seccomp dump`, `seccomp convert` and `comply verify` before it looks at others.
  */
 function refusalOf(command: string | undefined): string {
   if (command === "emulate") return "commander.missingArgument";
-  return command === "dump" || command === "convert" ? "commander.missingMandatoryOptionValue" : "commander.unknownOption";
+  return ["dump", "convert", "verify"].includes(command ?? "")
+    ? "commander.missingMandatoryOptionValue"
+    : "commander.unknownOption";
 }
 
 test("every command refuses an option that it does not have", async () => {

@@ -38,6 +38,7 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   StateError: 3,
   SandboxError: 3,
   ProtocolError: 3,
+  ProtocolInputError: 2,
   MachineError: 3,
   IntrusionError: 5,
   RemoteError: 3,
