@@ -35,7 +35,15 @@ function tidyNative() {
     { stamp: "native/build/tidy.stamp", sources: [".clang-tidy", "native/binding.gyp", ...native], products: [] },
     () => {
       const defines = ["-DNAPI_VERSION=9", "-DNODE_ADDON_API_DISABLE_DEPRECATED"];
-      const includes = ["-Inative/core", "-Inative/keeper", "-isystem", "node_modules/node-addon-api", "-isystem", nodeHeaders];
+      const includes = [
+        "-Inative/core",
+        "-Inative/keeper",
+        "-Inative/reference_device",
+        "-isystem",
+        "node_modules/node-addon-api",
+        "-isystem",
+        nodeHeaders,
+      ];
       const sources = native.filter((file) => file.endsWith(".cc"));
       lint("clang-tidy", ["--quiet", ...sources, "--", "-std=c++20", "-fexceptions", ...defines, ...includes]);
     },
