@@ -36,7 +36,7 @@ export interface Workshop {
 }
 
 /** The checkout, from dist/bench/. */
-const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
+export const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 
 export const POLICY_FOLDER = join(REPOSITORY, "policies");
 export const BOOT_FOLDER = join(REPOSITORY, "native/build/boot");

@@ -14,11 +14,13 @@ export class LineProgram {
   readonly #input: Writable;
   readonly #answers: AsyncIterator<string>;
   readonly #ended: Promise<unknown>;
+  readonly #kill: () => void;
 
-  private constructor(name: string, parts: { input: Writable; output: Readable; ended: Promise<unknown> }) {
+  private constructor(name: string, parts: { input: Writable; output: Readable; ended: Promise<unknown>; kill?: () => void }) {
     this.#name = name;
     this.#input = parts.input;
     this.#ended = parts.ended;
+    this.#kill = parts.kill ?? (() => {});
     // A program that ended takes no more questions; that it ended shows on its output.
     this.#input.on("error", () => {});
     this.#answers = createInterface({ input: parts.output })[Symbol.asyncIterator]();
@@ -30,7 +32,8 @@ export class LineProgram {
     const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit", ...inherited] });
     const ended = once(child, "exit");
     await once(child, "spawn");
-    return new LineProgram(program, { input: child.stdin as Writable, output: child.stdout as Readable, ended });
+    const kill = (): void => void child.kill("SIGKILL");
+    return new LineProgram(program, { input: child.stdin as Writable, output: child.stdout as Readable, ended, kill });
   }
 
   /** The same, in the session of a VM and nothing else taken from it. */
@@ -49,6 +52,12 @@ export class LineProgram {
     const answer = await this.#answers.next();
     if (answer.done === true) throw new Error(`${this.#name} ended instead of answering; its stderr says why`);
     return answer.value;
+  }
+
+  /** For a program of start() that does not end with its input. */
+  async kill(): Promise<void> {
+    this.#kill();
+    await this.#ended;
   }
 
   async end(): Promise<void> {

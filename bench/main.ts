@@ -3,9 +3,11 @@ import { BulkheadError, EXIT } from "../src/index.js";
 import { type Benchmark, type Result, withWorkshop } from "./benchmark.js";
 import { confinedTrue } from "./confined_true.js";
 import { diskReads } from "./disk_reads.js";
+import { fastPaths } from "./fast_paths.js";
 import { firstByte } from "./first_byte.js";
 import { launcherMemory } from "./launcher_memory.js";
 import { describeMachine } from "./machine_facts.js";
+import { protocolSpeed } from "./protocol_speed.js";
 import { formatResults } from "./result_table.js";
 import { roundTrips } from "./round_trips.js";
 import { seccompFilters } from "./seccomp_filters.js";
@@ -15,6 +17,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   confinedTrue,
   firstByte,
   roundTrips,
+  protocolSpeed,
+  fastPaths,
   diskReads,
   launcherMemory,
   startPhases,

@@ -6,9 +6,19 @@ import { listFiles, REPOSITORY } from "./repository.mjs";
 import { buildOnChange } from "./setup/stamp.mjs";
 
 const fix = process.argv.includes("--fix");
-const native = ["addon", "bench", "core", "filter_probe", "hostile_device", "judge", "keeper", "reference_device", "rig"].flatMap(
-  (folder) => listFiles(`native/${folder}`, [".cc", ".h"]),
-);
+const FOLDERS = [
+  "addon",
+  "bench",
+  "core",
+  "filter_probe",
+  "flood",
+  "hostile_device",
+  "judge",
+  "keeper",
+  "reference_device",
+  "rig",
+];
+const native = FOLDERS.flatMap((folder) => listFiles(`native/${folder}`, [".cc", ".h"]));
 const nodeHeaders = join(dirname(dirname(process.execPath)), "include/node");
 
 /** Runs a linter with its output on this terminal. One that complains does not keep the others from running. */

@@ -1,5 +1,7 @@
 // Times round trips of the proxy/remote protocol with a device process, over the channel that it inherits as fd 3.
 //
+//     device_round_trips [BAR_REGISTER OFFSET]     a register of a memory BAR that has no side effects; without: an lsi53c895a's
+//
 //     stdin:  config COUNT | bar COUNT     a batch of CFG_READ or BAR_READ
 //     stdout: the batch's median, in ns
 //
@@ -55,11 +57,11 @@ constexpr std::uint32_t vendor_register = 0x00;
 constexpr std::uint32_t command_register = 0x04;
 constexpr std::uint32_t command_memory_space = 0x0002;
 // Of an lsi53c895a, BAR 1 is the memory window on its 1 KiB of operating registers: QEMU hw/scsi/lsi53c895a.c.
-constexpr std::uint32_t bar1_register = 0x14;
+std::uint32_t bar_register = 0x14;
 // Anywhere below 4 GiB and above guest RAM, of which this end gives the device none.
-constexpr std::uint32_t bar1_address = 0xfeb00000;
+constexpr std::uint32_t bar_address = 0xfeb00000;
 // SCRATCHA, a register without side effects: LSI53C895A technical manual, chapter 4.
-constexpr std::uint32_t scratch_register = 0x34;
+std::uint32_t scratch_register = 0x34;
 
 [[noreturn]] void give_up(const char* what) {
   std::perror(what);
@@ -88,7 +90,7 @@ void write_config(std::uint32_t address, std::uint32_t value) { exchange(pci_cfg
 
 std::uint64_t read_vendor() { return exchange(pci_cfgread, ConfigAccess{vendor_register, 0, 4}); }
 
-std::uint64_t read_scratch() { return exchange(bar_read, BarAccess{bar1_address + scratch_register, 0, 4, 1, {}}); }
+std::uint64_t read_scratch() { return exchange(bar_read, BarAccess{bar_address + scratch_register, 0, 4, 1, {}}); }
 
 long long now_ns() {
   timespec now{};
@@ -110,9 +112,13 @@ long long median_of_batch(std::size_t count, std::uint64_t (*round_trip)()) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc == 3) {
+    bar_register = static_cast<std::uint32_t>(std::strtoul(argv[1], nullptr, 0));
+    scratch_register = static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 0));
+  }
   // An access that nothing claims ends the device process, so the window must be open before the first BAR_READ.
-  write_config(bar1_register, bar1_address);
+  write_config(bar_register, bar_address);
   write_config(command_register, command_memory_space);
   char line[32];
   while (std::fgets(line, sizeof line, stdin) != nullptr) {

@@ -1,7 +1,7 @@
 # The guest of the KVM rig: real mode, no firmware. It takes orders from a mailbox in its memory, which the host reads and writes
 # through the memfd, so that an order and its result cost no exit to user space.
 #
-# native/rig/kvm_rig.cc starts it at 0:8000; test/support/kvm_rig.ts knows the mailbox.
+# native/rig/kvm_rig.cc starts it at 0:8000; src/compliance/kvm_rig knows the mailbox.
 
         .code16
         .text

@@ -59,6 +59,8 @@ Machine::Machine(int memory_fd) : kvm_(open("/dev/kvm", O_RDWR | O_CLOEXEC)) {
   void* run = mmap(nullptr, run_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, cpu_.get(), 0);
   if (run == MAP_FAILED) fail("mmap of the CPU");
   run_ = static_cast<kvm_run*>(run);
+  // Now: the CPU's descriptor answers nobody while it runs.
+  frequency_khz_ = static_cast<std::uint64_t>(checked("KVM_GET_TSC_KHZ", cpu_.get(), KVM_GET_TSC_KHZ, 0));
   struct stat facts {};
   if (fstat(memory_fd, &facts) != 0) fail("fstat of the memory");
   memory_bytes_ = static_cast<std::size_t>(facts.st_size);
@@ -190,10 +192,6 @@ void Machine::run_cpu() {
     stopped_by_ = static_cast<int>(run_->exit_reason);
     return;
   }
-}
-
-std::uint64_t Machine::frequency_khz() {
-  return static_cast<std::uint64_t>(checked("KVM_GET_TSC_KHZ", cpu_.get(), KVM_GET_TSC_KHZ, 0));
 }
 
 }  // namespace bulkhead

@@ -54,7 +54,7 @@ class Machine {
   std::uint64_t exits() const { return exits_; }
   // Why the CPU does not run any more: an exit reason, or minus an errno. 0 while it runs.
   int stopped_by() const { return stopped_by_; }
-  std::uint64_t frequency_khz();
+  std::uint64_t frequency_khz() const { return frequency_khz_; }
 
   int vm() const { return vm_.get(); }
   int cpu() const { return cpu_.get(); }
@@ -65,6 +65,7 @@ class Machine {
   std::size_t memory_bytes_ = 0;
   kvm_run* run_ = nullptr;
   std::size_t run_bytes_ = 0;
+  std::uint64_t frequency_khz_ = 0;
   std::map<std::uint32_t, kvm_irq_routing_entry> routes_;
   std::thread thread_;
   std::atomic<std::uint64_t> exits_{0};

@@ -1,6 +1,6 @@
+import { type KvmRig, MAIN_BYTES, MOVABLE_BYTES } from "../../src/compliance/kvm_rig/index.js";
 import { addon } from "../../src/kernel/index.js";
 import { DeviceProxy, type SharedRegion } from "../../src/protocol/index.js";
-import { type KvmRig, MAIN_BYTES, MOVABLE_BYTES } from "./kvm_rig.js";
 import type { MachineFixture } from "./machine_fixture.js";
 import { type ConfinedDevice, startConfinedDevice } from "./protocol/confined_device.js";
 

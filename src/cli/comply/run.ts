@@ -38,7 +38,7 @@ export interface ComplyOptions extends ReportOptions {
   readonly without: readonly Layer[];
   readonly sandbox?: string;
   readonly conformance?: boolean;
-  readonly as: "device" | "vmm";
+  readonly as: "device" | "vmm" | "qtest-vmm";
 }
 
 export function addComplianceRun(comply: Command): void {
@@ -46,7 +46,9 @@ export function addComplianceRun(comply: Command): void {
     .argument("[command...]", "with --conformance: program to test; its end of the channel is fd 3")
     .option("--conformance", "play the protocol's conformance suite to a program instead, as `bulkhead protocol conform` does")
     .addOption(
-      new Option("--as <subject>", "with --conformance: what the program is").choices(["device", "vmm"]).default("device"),
+      new Option("--as <subject>", "with --conformance: what the program is")
+        .choices(["device", "vmm", "qtest-vmm"])
+        .default("device"),
     )
     .option("--role <role>", "attack from processes of this role only")
     .option("--control <id...>", "these controls only")
@@ -143,6 +145,7 @@ function wordControl(control: ReportedControl): string {
   return `${verdict.padEnd(6)} ${id} ${role}${layer === null ? "" : ` by ${layer}`}: ${title}: ${evidence[0] ?? ""}`;
 }
 
+/** One without the other: a program, or what says that there is one. */
 function interrupted(signal: string): MachineError {
   return new MachineError({
     code: "comply-aborted",

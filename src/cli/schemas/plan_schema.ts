@@ -34,6 +34,7 @@ export const launcher: SchemaOf<LauncherPlan> = z.strictObject({
   noNewPrivs: z.literal(true),
   seccomp,
   landlock: z.nullable(landlock),
+  selinux: z.exactOptional(z.strictObject({ context: text })),
 });
 
 const fdSource: SchemaOf<FdSource> = z.union([
@@ -80,6 +81,7 @@ export const selfMade = z.array(z.strictObject({ kind: text, max: count }));
 const processPlan: SchemaOf<ProcessPlan> = z.strictObject({
   id: text,
   role: text,
+  program: z.exactOptional(text),
   argv: texts,
   env: z.record(text, text),
   uid: count,

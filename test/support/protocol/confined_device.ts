@@ -27,7 +27,7 @@ export async function startConfinedDevice(fixture: MachineFixture, name: string)
   const { reference, hostText } = installPrograms(fixture.directory);
   const hostConfig = parseHostText(hostText, { file: "host.yaml", directory: fixture.directory });
   const devices = `devices: [{id: ${ID}, role: ${ROLE}, program: ${reference}}]`;
-  const text = `name: ${usedName(name)}\nmachine: {memory: 64M, accel: tcg}\n${devices}\n`;
+  const text = `name: ${usedName(name)}\nmachine: {memory: 64M, accel: auto}\n${devices}\n`;
   const request = await fixture.request(text, { hostConfig });
   const machine = await previewPlan(request);
   const plan = machine.processes.find(({ id }) => id === ID);

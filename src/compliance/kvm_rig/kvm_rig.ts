@@ -1,12 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, readFileSync, readSync, writeSync } from "node:fs";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { addon } from "../../src/kernel/index.js";
-import { repositoryRoot } from "./repository.js";
-import { waitUntil } from "./run_command.js";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { addon } from "../../kernel/index.js";
 
-const FOLDER = join(repositoryRoot, "native/build/rig");
+/** From dist/src/compliance/kvm_rig/ to where set-up builds it: native/rig. */
+const FOLDER = fileURLToPath(new URL("../../../../native/build/rig/", import.meta.url));
+/** Longest wait for the guest to do what it was asked, in ms: a thousand exits take some ten. */
+const GUEST_DEADLINE_MS = 30_000;
+/** Between two looks at the mailbox, in ms. */
+const LOOK_MS = 2;
 /** Where the guest's code is: native/rig/guest.S. */
 const ENTRY = 0x8000;
 /** The mailbox of native/rig/guest.S. */
@@ -62,7 +66,7 @@ export class KvmRig {
   private constructor(memoryFd: number, eventfds: readonly number[]) {
     this.memoryFd = memoryFd;
     this.#eventfds = eventfds;
-    this.#child = spawn(join(FOLDER, "kvm_rig"), ["3"], { stdio: ["pipe", "pipe", "inherit", memoryFd, ...eventfds] });
+    this.#child = spawn(`${FOLDER}kvm_rig`, ["3"], { stdio: ["pipe", "pipe", "inherit", memoryFd, ...eventfds] });
     if (this.#child.stdout === null) throw new Error("the rig was started without a pipe");
     this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
@@ -76,7 +80,7 @@ export class KvmRig {
     );
     try {
       await rig.#answer();
-      rig.write(ENTRY, readFileSync(join(FOLDER, "guest.bin")));
+      rig.write(ENTRY, readFileSync(`${FOLDER}guest.bin`));
       await rig.order(`slot ${SLOT.main} 0 ${MAIN_BYTES} 0`);
       await rig.order(`slot ${SLOT.movable} ${MAIN_BYTES} ${MOVABLE_BYTES} ${MAIN_BYTES}`);
       return rig;
@@ -111,7 +115,7 @@ export class KvmRig {
   /** Lets the guest run, and waits until it takes interrupts: what comes before is lost. */
   async run(): Promise<void> {
     await this.order(`start ${ENTRY}`);
-    await waitUntil(() => this.heartbeat > 0, "the guest's first turn");
+    await until(() => this.heartbeat > 0, "the guest's first turn");
   }
 
   async #answer(): Promise<number> {
@@ -168,7 +172,7 @@ export class KvmRig {
   }
 
   done(order: GuestOrder): Promise<void> {
-    return waitUntil(() => this.#number(MAILBOX.order) === 0, `the guest's ${order}`, 30_000);
+    return until(() => this.#number(MAILBOX.order) === 0, `the guest's ${order}`);
   }
 
   /** The guest's own sum of bytes that it sees at a real-mode address below 1 MiB. */
@@ -197,5 +201,13 @@ export class KvmRig {
       await ended;
     }
     for (const fd of [this.memoryFd, ...this.#eventfds]) closeSync(fd);
+  }
+}
+
+async function until(isSo: () => boolean, what: string): Promise<void> {
+  const deadlineMs = performance.now() + GUEST_DEADLINE_MS;
+  while (!isSo()) {
+    if (performance.now() > deadlineMs) throw new Error(`${what} did not come within ${GUEST_DEADLINE_MS} ms`);
+    await sleep(LOOK_MS);
   }
 }
