@@ -60,11 +60,6 @@ export class HostileVm {
     return this.#parts.subjects;
   }
 
-  /** The processes of the subjects, as their launcher has them. */
-  get attacked(): readonly MachineProcess[] {
-    return this.subjects.map(({ id }) => processOf(this.machine, id));
-  }
-
   /** Throws what launchPart() throws; then nothing is left. */
   static async launch(request: HostileRequest, shape: HostileVmShape): Promise<HostileVm> {
     const written = await makeHostileSpec({ ...request, runDirectory: request.directories.run }, shape);

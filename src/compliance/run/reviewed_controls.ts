@@ -1,4 +1,5 @@
 import { ComplianceInputError } from "../../errors/index.js";
+import type { MachineProcess } from "../../machine/index.js";
 import { loadRolePolicy } from "../../policy/index.js";
 import { readFilters } from "../../seccomp/index.js";
 import { findLooseConfinement } from "../boundary/confinement_rules.js";
@@ -67,7 +68,7 @@ export async function judgeReviewed(source: VmSource, attacked: Attacked, folder
 }
 
 function judgeFilters(vm: HostileVm, { rules }: ReviewedRole): Judged {
-  const threads = vm.attacked.flatMap(({ confined }) => readFilters(confined.pid));
+  const threads = attackersOf(vm).flatMap(({ pid }) => readFilters(pid));
   const bare = threads.filter(({ programs }) => programs.length === 0);
   const programs = new Map(threads.flatMap((thread) => thread.programs).map((program) => [program.sha256, program.bytes]));
   const judgements = [...programs.values()].map((program) => judgeFilter(rules, program));
@@ -89,12 +90,21 @@ function judgeGrants(policy: ReturnType<typeof loadRolePolicy>, { grants }: Revi
   return { faults, evidence: `${Object.keys(granted).length} grants`, layer: null };
 }
 
-function judgeConfinement({ machine, attacked }: HostileVm): Judged {
-  const faults = attacked.flatMap(({ confined }) => findLooseConfinement(confined.plan));
-  const accepted = machine.accepted.map(({ process, layer, planned, observed }) => {
+function judgeConfinement(vm: HostileVm): Judged {
+  const faults = attackersOf(vm).flatMap(({ plan }) => findLooseConfinement(plan));
+  const accepted = vm.machine.accepted.map(({ process, layer, planned, observed }) => {
     return `${process}, layer ${layer}: planned ${planned}, observed ${observed}`;
   });
   return { faults: [...faults, ...accepted], evidence: "the process was verified to be what its plan says", layer: null };
+}
+
+/** The hostile processes as they were launched. */
+function attackersOf({ machine, subjects }: HostileVm): MachineProcess["confined"][] {
+  return subjects.map(({ id }) => {
+    const process = machine.processes.get(id);
+    if (process === undefined) throw new Error(`no process ${id} was started`);
+    return process.confined;
+  });
 }
 
 type ControlText = (typeof REVIEWED_CONTROLS)[keyof typeof REVIEWED_CONTROLS];
