@@ -50,7 +50,8 @@ bool makes_process(std::uint64_t number) {
 
 long call_once() {
   const auto pass = [](std::uint32_t index) { return static_cast<long>(window.registers.arguments[index]); };
-  const long answer = raw_syscall(static_cast<long>(window.registers.number), pass(0), pass(1), pass(2), pass(3), pass(4), pass(5));
+  const long answer =
+      raw_syscall(static_cast<long>(window.registers.number), pass(0), pass(1), pass(2), pass(3), pass(4), pass(5));
   // It must not serve the channel beside its parent.
   if (answer == 0 && makes_process(window.registers.number)) wait_as_child();
   return answer;

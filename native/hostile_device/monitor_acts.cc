@@ -31,9 +31,7 @@ std::uint32_t number_at(const char* command, std::uint64_t size, const char* wor
   return number;
 }
 
-std::uint32_t digit_of(char letter) {
-  return static_cast<std::uint32_t>(letter <= '9' ? letter - '0' : letter - 'a' + 10);
-}
+std::uint32_t digit_of(char letter) { return static_cast<std::uint32_t>(letter <= '9' ? letter - '0' : letter - 'a' + 10); }
 
 void write_bytes(const char* digits, std::uint32_t place) {
   while (*digits != '"' && place < acts_bytes) {

@@ -94,13 +94,6 @@ class Run {
     }
   }
 
-  async #review(role: string): Promise<void> {
-    const { reviewedFolder, without, onProgress } = this.#request;
-    if (reviewedFolder === null) return;
-    onProgress(`${role}: all that it may do against what was reviewed`);
-    for (const control of await judgeReviewed(this.#request, { role, off: without }, reviewedFolder)) this.#tell(control);
-  }
-
   /** Judges at once what is not left for later. */
   async #tryEach(
     controls: readonly Control[],
@@ -116,6 +109,13 @@ class Run {
     for (const control of controls)
       if (!outcomes.has(control.id)) this.#tell(broken(control, role, `no end within ${CONTROL_DEADLINE_MS} ms`));
     return outcomes;
+  }
+
+  async #review(role: string): Promise<void> {
+    const { reviewedFolder, without, onProgress } = this.#request;
+    if (reviewedFolder === null) return;
+    onProgress(`${role}: all that it may do against what was reviewed`);
+    for (const control of await judgeReviewed(this.#request, { role, off: without }, reviewedFolder)) this.#tell(control);
   }
 
   /** Those of the same layers side by side. */
