@@ -13,7 +13,7 @@ enum class Step : std::uint32_t {
   process_group,       // setpgid: a group of its own, so that nothing signals it together with another process.
   session_keyring,     // keyctl(JOIN_SESSION_KEYRING, NULL): an anonymous keyring instead of the launcher's.
   exec_context,        // path = the SELinux context of the program. Requires: the host's /proc, so before pivot_root.
-  memfd_noexec,        // vm.memfd_noexec of the own pid namespace = number, read back. Requires: the host's /proc, its root's uid.
+  memfd_noexec,        // number = vm.memfd_noexec of the own pid namespace, read back. Requires: the host's /proc, root's uid.
   umask,               // number = mask.
   cgroup_namespace,    // unshare(CLONE_NEWCGROUP). Requires: already in its own cgroup, which becomes the root it sees.
   private_mounts,      // Mount propagation off, recursively. Requires: own mount namespace.

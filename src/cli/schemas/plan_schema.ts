@@ -80,6 +80,7 @@ export const selfMade = z.array(z.strictObject({ kind: text, max: count }));
 const processPlan: SchemaOf<ProcessPlan> = z.strictObject({
   id: text,
   role: text,
+  program: z.exactOptional(text),
   argv: texts,
   env: z.record(text, text),
   uid: count,
