@@ -52,6 +52,16 @@
       "cflags_cc!": ["-fno-rtti", "-std=gnu++17"],
       "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-fstack-protector-strong", "-fPIE"],
       "ldflags": ["-static-pie", "-Wl,-z,now", "-Wl,-z,relro", "-Wl,-z,noexecstack"]
+    },
+    {
+      "target_name": "bulkhead-ringless",
+      "type": "shared_library",
+      "product_prefix": "",
+      "sources": ["ringless/ringless.cc"],
+      "include_dirs": ["core"],
+      "cflags_cc!": ["-std=gnu++17"],
+      "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-fPIC"],
+      "ldflags": ["-Wl,-z,now", "-Wl,-z,relro", "-Wl,-z,noexecstack"]
     }
   ]
 }

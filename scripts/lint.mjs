@@ -6,9 +6,19 @@ import { listFiles, REPOSITORY } from "./repository.mjs";
 import { buildOnChange } from "./setup/stamp.mjs";
 
 const fix = process.argv.includes("--fix");
-const native = ["addon", "bench", "core", "filter_probe", "hostile_device", "judge", "keeper", "reference_device", "rig"].flatMap(
-  (folder) => listFiles(`native/${folder}`, [".cc", ".h"]),
-);
+const FOLDERS = [
+  "addon",
+  "bench",
+  "core",
+  "filter_probe",
+  "flood",
+  "hostile_device",
+  "judge",
+  "keeper",
+  "reference_device",
+  "rig",
+];
+const native = FOLDERS.flatMap((folder) => listFiles(`native/${folder}`, [".cc", ".h"]));
 const nodeHeaders = join(dirname(dirname(process.execPath)), "include/node");
 
 /** Runs a linter with its output on this terminal. One that complains does not keep the others from running. */
@@ -35,7 +45,15 @@ function tidyNative() {
     { stamp: "native/build/tidy.stamp", sources: [".clang-tidy", "native/binding.gyp", ...native], products: [] },
     () => {
       const defines = ["-DNAPI_VERSION=9", "-DNODE_ADDON_API_DISABLE_DEPRECATED"];
-      const includes = ["-Inative/core", "-Inative/keeper", "-isystem", "node_modules/node-addon-api", "-isystem", nodeHeaders];
+      const includes = [
+        "-Inative/core",
+        "-Inative/keeper",
+        "-Inative/reference_device",
+        "-isystem",
+        "node_modules/node-addon-api",
+        "-isystem",
+        nodeHeaders,
+      ];
       const sources = native.filter((file) => file.endsWith(".cc"));
       lint("clang-tidy", ["--quiet", ...sources, "--", "-std=c++20", "-fexceptions", ...defines, ...includes]);
     },

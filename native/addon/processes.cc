@@ -1,12 +1,17 @@
 // Processes by pidfd.
+#include <fcntl.h>
 #include <linux/kcmp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <uv.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "glue.h"
 #include "raw_syscall.h"
@@ -86,6 +91,30 @@ Napi::Value share_tables(const Napi::CallbackInfo& info) {
   return result;
 }
 
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// execve of this process: the same pid and terminal, and of its fds those named, which Node has made close-on-exec when it began
+// (uv_disable_stdio_inheritance). Comes back only when it fails.
+Napi::Value replace_program(const Napi::CallbackInfo& info) {
+  const Napi::Object options = options_of(info);
+  std::vector<std::string> argv = get_strings(options, "argv");
+  std::vector<std::string> environment = get_strings(options, "environment");
+  const Napi::Array kept = get_array(options, "keptFds");
+  for (std::uint32_t index = 0; index < kept.Length(); ++index) {
+    const int fd = kept.Get(index).ToNumber().Int32Value();
+    // One of the standard streams may be closed.
+    if (const long r = raw_syscall(SYS_fcntl, fd, F_SETFD, 0); r < 0 && r != -EBADF)
+      throw kernel_error(info.Env(), "fcntl F_SETFD", static_cast<int>(-r));
+  }
+  execve(get_string(options, "path").c_str(), pointers_to(argv).data(), pointers_to(environment).data());
+  throw kernel_error(info.Env(), "execve", errno);
+}
+
 // One wait for the end of one process. Lives until the process ends or the wait is cancelled; then closes its handle.
 class ExitWatch {
  public:
@@ -140,6 +169,7 @@ class ExitWatch {
 void export_processes(Napi::Env env, Napi::Object exports) {
   exports.Set("exitStatus", Napi::Function::New(env, exit_status));
   exports.Set("openPidfd", Napi::Function::New(env, open_pidfd));
+  exports.Set("replaceProgram", Napi::Function::New(env, replace_program));
   exports.Set("sendSignal", Napi::Function::New(env, send_signal));
   exports.Set("sameOpenFile", Napi::Function::New(env, same_open_file));
   exports.Set("shareTables", Napi::Function::New(env, share_tables));

@@ -23,6 +23,7 @@ constexpr std::array named_steps{
     NamedStep{"process-group", Step::process_group},
     NamedStep{"session-keyring", Step::session_keyring},
     NamedStep{"exec-context", Step::exec_context},
+    NamedStep{"current-context", Step::current_context},
     NamedStep{"memfd-noexec", Step::memfd_noexec},
     NamedStep{"umask", Step::umask},
     NamedStep{"cgroup-namespace", Step::cgroup_namespace},

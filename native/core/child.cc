@@ -36,8 +36,7 @@ struct KernelSigaction {
 };
 
 long pivot(int root) {
-  // Both arguments name the new root, on top of which the kernel then stacks the old one, so that no directory for the
-  // old root has to exist in it; see pivot_root(2), "pivot_root(".", ".")".
+  // The kernel stacks the old root on the new one, so that it needs no directory there: pivot_root(2), "pivot_root(".", ".")".
   if (long r = raw_syscall(SYS_fchdir, root); r < 0) return r;
   if (long r = raw_syscall(SYS_pivot_root, as_argument("."), as_argument(".")); r < 0) return r;
   if (long r = raw_syscall(SYS_umount2, as_argument("."), MNT_DETACH); r < 0) return r;
@@ -92,8 +91,7 @@ long raise_ambient() {
 
 long open_directory(const char* path) {
   const long fd = raw_syscall(SYS_openat, AT_FDCWD, as_argument(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0) raw_syscall(SYS_close, fd);
-  return fd < 0 ? fd : 0;
+  return fd < 0 ? fd : raw_syscall(SYS_close, fd);
 }
 
 long reset_signals() {
@@ -120,6 +118,8 @@ long perform(const ChildOperation& op, const ChildProgram& program, bool& expect
       return raw_syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
     case Step::exec_context:
       return set_exec_context(op.path);
+    case Step::current_context:
+      return set_current_context(op.path);
     case Step::memfd_noexec:
       return set_memfd_noexec(op.number);
     case Step::umask:

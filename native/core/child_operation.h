@@ -10,30 +10,31 @@
 namespace bulkhead {
 
 enum class Step : std::uint32_t {
-  process_group,       // setpgid: a group of its own, so that nothing signals it together with another process.
-  session_keyring,     // keyctl(JOIN_SESSION_KEYRING, NULL): an anonymous keyring instead of the launcher's.
-  exec_context,        // path = the SELinux context of the program. Requires: the host's /proc, so before pivot_root.
-  memfd_noexec,        // number = vm.memfd_noexec of the own pid namespace, read back. Requires: the host's /proc, root's uid.
-  umask,               // number = mask.
-  cgroup_namespace,    // unshare(CLONE_NEWCGROUP). Requires: already in its own cgroup, which becomes the root it sees.
-  private_mounts,      // Mount propagation off, recursively. Requires: own mount namespace.
-  attach_mount,        // Moves the detached mount `fd` to `path` below `directory` (AT_FDCWD: absolute).
-  pivot_root,          // Makes the mount `fd` the root and detaches the old one. After this no path of the host exists.
-  host_name,           // path = host name; also the NIS domain.
-  place_fd,            // dup3(fd, number): `number` becomes a manifest fd that survives exec.
-  close_other_fds,     // Closes everything above `number` but the status pipe and `fd` (-1: none); exec closes both.
-  resource_limit,      // number = RLIMIT_*, value = hard = soft.
-  group_id,            // setresgid(number). Requires: group map written.
-  user_id,             // setresuid(number). Requires: user map written. Resets dumpability and PDEATHSIG.
-  securebits,          // number = SECBIT_*. Requires: CAP_SETPCAP in the own user namespace.
-  drop_bounding_set,   // PR_CAPBSET_DROP of every capability the kernel knows. Requires: CAP_SETPCAP.
-  clear_ambient_set,   // PR_CAP_AMBIENT_CLEAR_ALL.
-  drop_capabilities,   // capset to nothing. After this nothing privileged works, in any namespace.
-  no_new_privs,        // Before landlock and seccomp: both refuse an unprivileged caller without it.
-  landlock,            // landlock_restrict_self(fd).
-  expect_open,         // Opens directory `path`; expects the errno `number` (0: success). Proves a path rule.
-  expect_ambient,      // Raises an ambient capability; expects errno `number`. Proves that the securebits act.
-  expect_securebits,   // Reads the securebits; expects exactly `number`, locks included.
+  process_group,      // setpgid: a group of its own, so that nothing signals it together with another process.
+  session_keyring,    // keyctl(JOIN_SESSION_KEYRING, NULL): an anonymous keyring instead of the launcher's.
+  exec_context,       // path = the SELinux context of the program. Requires: the host's /proc, so before pivot_root.
+  current_context,    // path = the SELinux context of this thread from now on. Requires: a /proc that may be written.
+  memfd_noexec,       // vm.memfd_noexec of the own pid namespace = number, read back. Requires: the host's /proc, its root's uid.
+  umask,              // number = mask.
+  cgroup_namespace,   // unshare(CLONE_NEWCGROUP). Requires: already in its own cgroup, which becomes the root it sees.
+  private_mounts,     // Mount propagation off, recursively. Requires: own mount namespace.
+  attach_mount,       // Moves the detached mount `fd` to `path` below `directory` (AT_FDCWD: absolute).
+  pivot_root,         // Makes the mount `fd` the root and detaches the old one. After this no path of the host exists.
+  host_name,          // path = host name; also the NIS domain.
+  place_fd,           // dup3(fd, number): `number` becomes a manifest fd that survives exec.
+  close_other_fds,    // Closes everything above `number` but the status pipe and `fd` (-1: none); exec closes both.
+  resource_limit,     // number = RLIMIT_*, value = hard = soft.
+  group_id,           // setresgid(number). Requires: group map written.
+  user_id,            // setresuid(number). Requires: user map written. Resets dumpability and PDEATHSIG.
+  securebits,         // number = SECBIT_*. Requires: CAP_SETPCAP in the own user namespace.
+  drop_bounding_set,  // PR_CAPBSET_DROP of every capability the kernel knows. Requires: CAP_SETPCAP.
+  clear_ambient_set,  // PR_CAP_AMBIENT_CLEAR_ALL.
+  drop_capabilities,  // capset to nothing. After this nothing privileged works, in any namespace.
+  no_new_privs,       // Before landlock and seccomp: both refuse an unprivileged caller without it.
+  landlock,           // landlock_restrict_self(fd).
+  expect_open,        // Opens directory `path`; expects the errno `number` (0: success). Proves a path rule.
+  expect_ambient,     // Raises an ambient capability; expects errno `number`. Proves that the securebits act.
+  expect_securebits,  // Reads the securebits; expects exactly `number`, locks included.
   expect_own_keyring,  // Reads the session keyring; expects one, and not `number`, which is the launcher's.
   default_signals,     // All dispositions to default, nothing blocked.
   end_with_launcher,   // SIGKILL when the launcher dies. Requires: own user id, which resets it. Until listener_taken.

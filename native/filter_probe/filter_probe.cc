@@ -113,7 +113,7 @@ bool await(long child, std::uint32_t wait_ms, int& status) {
 }
 
 Answer ask(const Call& call, long null) {
-  int ends[2];
+  int ends[2] = {-1, -1};
   require(raw_syscall(SYS_pipe2, as_argument(ends), O_CLOEXEC));
   const long child = require(raw_syscall(SYS_clone, SIGCHLD));
   if (child == 0) {
@@ -149,13 +149,13 @@ void drop_privilege() {
 [[noreturn]] void serve() {
   const long null = require(raw_syscall(SYS_openat, AT_FDCWD, as_argument("/dev/null"), O_RDWR | O_CLOEXEC));
   drop_privilege();
-  Record record;
+  Record record{};
   while (read_exactly(&record, sizeof record)) {
     if (record == Record::filter) {
       read_filter();
       continue;
     }
-    Call call;
+    Call call{};
     if (record != Record::call || instruction_count == 0 || !read_exactly(&call, sizeof call)) leave(malformed);
     const Answer answer = ask(call, null);
     write_exactly(STDOUT_FILENO, &answer, sizeof answer);

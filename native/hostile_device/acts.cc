@@ -1,8 +1,11 @@
 #include "acts.h"
 
+#include <poll.h>
+
 #include <bit>
 #include <cstddef>
 
+#include "monitor.h"
 #include "raw_syscall.h"
 
 namespace bulkhead {
@@ -38,13 +41,18 @@ bool makes_process(std::uint64_t number) {
   return number == SYS_fork || number == SYS_vfork || number == SYS_clone || number == SYS_clone3;
 }
 
+// Until whoever started the parent has gone, or has ended it: then nothing of a suite is left, whatever held no namespace.
+[[noreturn]] void wait_as_child() {
+  pollfd wait{monitor_fd, 0, 0};
+  while (wait.revents == 0) raw_syscall(SYS_poll, as_argument(&wait), 1, -1);
+  for (;;) raw_syscall(SYS_exit_group, 0);
+}
+
 long call_once() {
   const auto pass = [](std::uint32_t index) { return static_cast<long>(window.registers.arguments[index]); };
   const long answer = raw_syscall(static_cast<long>(window.registers.number), pass(0), pass(1), pass(2), pass(3), pass(4), pass(5));
-  // The child: it must not serve the channel beside its parent.
-  if (answer == 0 && makes_process(window.registers.number)) {
-    for (;;) raw_syscall(SYS_poll, 0, 0, -1);
-  }
+  // It must not serve the channel beside its parent.
+  if (answer == 0 && makes_process(window.registers.number)) wait_as_child();
   return answer;
 }
 

@@ -14,7 +14,7 @@ namespace bulkhead {
 constexpr std::uint32_t acts_bytes = 8192;
 
 enum class Act : std::uint64_t {
-  call = 1,   // The system call; a process that it makes waits for ever.
+  call = 1,   // The system call; a process that it makes waits for the end of the monitor.
   load = 2,   // Reads 8 bytes at the address in argument 0 into the answer.
   store = 3,  // Writes argument 1 there.
   jump = 4,   // Calls the address in argument 0.

@@ -25,12 +25,12 @@ export function buildNpmBindings() {
   }
 }
 
-/** The project's own addon and keeper: native/binding.gyp to native/build/Release. */
+/** The project's own addon, keeper and preloaded library: native/binding.gyp to native/build/Release. */
 export function buildAddon() {
   const sources = listFiles("native", [".gyp", ".cc", ".h", ".S"]).filter(
-    (file) => !/^native\/(bench|boot|build|judge|reference_device|rig)\//.test(file),
+    (file) => !/^native\/(bench|boot|build|flood|judge|reference_device|rig)\//.test(file),
   );
-  const products = ["native/build/Release/bulkhead.node", "native/build/Release/bulkhead-keeper"];
+  const products = ["bulkhead.node", "bulkhead-keeper", "bulkhead-ringless.so"].map((name) => `native/build/Release/${name}`);
   buildOnChange({ stamp: "native/build/addon.stamp", sources, products, extra: process.version }, () => {
     say("compiling the native addon");
     // Not "rebuild": that empties native/build, where the boot program lies too.

@@ -16,6 +16,7 @@ export { auditFilter, type FilterRequest, makeFilterFacts } from "./facts/make_f
 export type { PlanFacts } from "./facts/plan_facts.js";
 export { type PolicyFacts, traceGrants, traceRules } from "./facts/policy_facts.js";
 export type { ProcessFacts } from "./facts/process_facts.js";
+export type { ProofFacts } from "./facts/proof_facts.js";
 export type { SelinuxFacts } from "./facts/selinux_facts.js";
 export { auditVmFile, type RolePolicy, type VmFile } from "./facts/vm_file.js";
 export type { Facts, FactsKind, FactsOf } from "./facts.js";

@@ -7,6 +7,7 @@ import { leaveCaller, REPORT_OPTION, reportSupervising, runInBackground } from "
 import { confineOrLeave } from "./confine_supervisor.js";
 import { readPlanningContext } from "./installation.js";
 import { requireSupervised, requireVm } from "./known_vm.js";
+import { leaveRings } from "./leave_rings.js";
 import { ENDING_SIGNALS, forwardSignals } from "./signals.js";
 
 /** When it cannot be confined. */
@@ -56,6 +57,7 @@ export function addAttach(program: Command): void {
 }
 
 async function superviseOrphan(vm: string, reportFd: string, options: AttachOptions): Promise<void> {
+  if (options.keepPrivileges !== true) leaveRings(reportFd);
   const machine = await adopt({ ...(await readPlanningContext(options)), vm, onLogLine: () => {} });
   const release = forwardSignals(machine);
   for (const { process: id, layer, planned, observed } of machine.verified.differences) {

@@ -9,6 +9,12 @@ export const POLICY_FOLDER = fileURLToPath(new URL("../../../policies", import.m
 /** The SELinux module and its assertions, likewise. */
 export const SELINUX_FOLDER = fileURLToPath(new URL("../../../selinux", import.meta.url));
 
+/** Files of this package by which the policy knows a launcher and its keeper: selinux/bulkhead.cil. Not symbolic links. */
+export const ENTRY_PROGRAMS: readonly (readonly [path: string, type: string])[] = [
+  [fileURLToPath(new URL("../../../dist/bundle/cli/main.js", import.meta.url)), "bulkhead_exec_t"],
+  [fileURLToPath(new URL("../../../native/build/Release/bulkhead-keeper", import.meta.url)), "bulkhead_keeper_exec_t"],
+];
+
 /** What --version prints. */
 export const VERSION = "0.1.0";
 

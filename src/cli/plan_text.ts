@@ -38,12 +38,13 @@ function describeFilter({ seccomp, afterLockDown, attach, absent }: ProcessPlan)
 }
 
 /** What `bulkhead run` keeps once the guest runs. */
-function describeLauncher({ launcher: { capabilities, seccomp, landlock } }: LaunchPlan): string {
+function describeLauncher({ launcher: { capabilities, seccomp, landlock, selinux } }: LaunchPlan): string {
   const lines = [
     "launcher, once the guest runs",
     `  capabilities ${capabilities.join(" ") || "none"}`,
     `  seccomp     ${seccomp.run.length} syscalls, ${seccomp.instructions} instructions`,
     `  landlock    ${landlock === null ? "none" : landlock.rules.map((rule) => rule.path).join(" ")}`,
+    ...(selinux === undefined ? [] : [`  selinux     ${selinux.context}`]),
   ];
   return `${lines.join("\n")}\n`;
 }

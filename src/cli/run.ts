@@ -5,6 +5,7 @@ import type { VmSpec } from "../spec/index.js";
 import { escapeControls } from "../text/index.js";
 import { leaveCaller, REPORT_OPTION, reportSupervising, runInBackground } from "./background.js";
 import { readPlanRequest } from "./installation.js";
+import { leaveRings } from "./leave_rings.js";
 import { RunOutput } from "./run_output.js";
 import { ENDING_SIGNALS, forwardSignals } from "./signals.js";
 
@@ -53,6 +54,7 @@ function detach(file: string, { hostFile, verbose, keepPrivileges }: RunOptions)
 }
 
 async function superviseLaunch(file: string, options: RunOptions): Promise<void> {
+  if (options.keepPrivileges !== true) leaveRings(options.reportFd ?? null);
   const interruption = new AbortController();
   const interrupt = (): void => interruption.abort();
   for (const signal of ENDING_SIGNALS) process.on(signal, interrupt);

@@ -6,6 +6,7 @@ import { escapeControls } from "../text/index.js";
 import { confineOrLeave } from "./confine_supervisor.js";
 import { readPlanningContext } from "./installation.js";
 import { requireVm } from "./known_vm.js";
+import { leaveRings } from "./leave_rings.js";
 
 /** include/uapi/asm-generic/signal.h */
 const SIGINT = 2;
@@ -49,6 +50,7 @@ function reportEnding(vm: string, ending: Ending | null): void {
 async function stopOrphan(directories: Directories, run: KnownRun, now: boolean): Promise<Ending | null> {
   const { vm } = run.record;
   if (!now) {
+    leaveRings();
     try {
       const machine = await adopt({ ...(await readPlanningContext({})), vm, onLogLine: () => {} });
       // For as long as the guest takes to shut down it reads what untrusted processes write.

@@ -7,6 +7,7 @@ export { type HostileRequest, HostileVm, type HostileVmShape } from "./hostile/h
 export { REMOVABLE_LAYERS } from "./hostile/layers_off.js";
 export { LAB_MARK, type LabRun, runLab } from "./lab/index.js";
 export { type ComplianceReport, countVerdicts, type ReportedControl } from "./report/compliance_report.js";
+export { mutationFigure } from "./report/mutation_record.js";
 export { REPORT_FORMATS, type ReportFormat, renderReport, sayWhy } from "./report/render_report.js";
 export { parseReport } from "./report/report_schema.js";
 export { checkSignature, SIGNATURE_ENDING, signReport } from "./report/signature.js";

@@ -11,5 +11,5 @@ export {
   signatureOf,
   takeInventory,
 } from "./program_inventory.js";
-export type { SelinuxFacts } from "./selinux_facts.js";
+export { readOwnContext, type SelinuxFacts } from "./selinux_facts.js";
 export { type StaticProgram, substituteProgram, takeStaticInventory } from "./static_inventory.js";

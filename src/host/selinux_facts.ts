@@ -21,12 +21,17 @@ export function probeSelinux(modules: readonly string[] | null): SelinuxFacts {
   }
   if (enforce !== "1") return unavailable("SELinux is permissive; run: setenforce 1");
   if (readText(`${SELINUXFS}/mls`) !== "1") return unavailable("the loaded policy has no categories");
-  const launcher = readText("/proc/self/attr/current")?.replace(/\0$/, "") ?? "";
+  const launcher = readOwnContext() ?? "";
   const [user, role] = launcher.split(":");
   if (isValidContext(`${user}:${role}:${PROBED_TYPE}:s0`)) return { available: true, launcher };
   if (isValidContext(`system_u:system_r:${PROBED_TYPE}:s0`))
     return unavailable(`the role ${role} may not launch VMs; log in as an administrator, or run: runcon -t bulkhead_t`);
   return unavailable("the loaded policy has no module of Bulkhead; run: bulkhead selinux install");
+}
+
+/** The SELinux context of this process; null where the kernel shows none. */
+export function readOwnContext(): string | null {
+  return readText("/proc/self/attr/current")?.replace(/\0$/, "") ?? null;
 }
 
 function unavailable(why: string): SelinuxFacts {

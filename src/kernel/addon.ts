@@ -2,12 +2,14 @@ import { createRequire } from "node:module";
 import { HostError } from "../errors/index.js";
 import type { CallGateOptions, NativeCallGate } from "./call_gate.js";
 import type { ChannelCalls } from "./channel_calls.js";
+import type { ProgramReplacement } from "./program_replacement.js";
 
 /** The names of what a confined child does between clone and exec: native/core/child_operation.h says what each requires. */
 export type ChildStep =
   | "process-group"
   | "session-keyring"
   | "exec-context"
+  | "current-context"
   | "memfd-noexec"
   | "umask"
   | "cgroup-namespace"
@@ -139,6 +141,8 @@ export interface Addon extends ChannelCalls {
   exitStatus(options: { pidfd: number }): ExitStatus | null;
   openPidfd(options: { pid: number }): number;
   sendSignal(options: { pidfd: number; signal: number }): void;
+  /** execve of this process; comes back by a SystemError only. */
+  replaceProgram(options: ProgramReplacement): never;
   /** Whether two threads share their fd table, and their root, working directory and umask. */
   shareTables(options: { tid: number; otherTid: number }): { fds: boolean; paths: boolean };
   /**

@@ -16,6 +16,8 @@ export interface InspectedLauncher {
     readonly effectiveCapabilities: string;
     readonly noNewPrivs: boolean;
     readonly seccompFilters: number;
+    /** Null where the kernel shows none. */
+    readonly selinuxContext: string | null;
   }[];
 }
 
@@ -35,8 +37,8 @@ function describe(
   { threads }: LauncherReading,
   facts: { readonly pid: number; readonly confined: boolean; readonly plan: LaunchPlan },
 ): InspectedLauncher {
-  const observed = threads.map(({ tid, capabilities, noNewPrivs, seccompFilters }) => {
-    return { tid, effectiveCapabilities: capabilities.effective, noNewPrivs, seccompFilters };
+  const observed = threads.map(({ tid, capabilities, noNewPrivs, seccompFilters, selinuxContext }) => {
+    return { tid, effectiveCapabilities: capabilities.effective, noNewPrivs, seccompFilters, selinuxContext };
   });
   const { pid, confined, plan } = facts;
   return { id: LAUNCHER_ID, pid, threads: threads.length, confined, planned: plan.launcher, observed };

@@ -51,7 +51,9 @@ function describeLauncher({ pid, threads, confined, planned }: NonNullable<Inspe
   const of = `Launcher (pid ${pid}, ${threads} threads)`;
   if (!confined) return `${of}: not confined; the program that runs it keeps what it has\n`;
   const paths = planned.landlock === null ? "" : ", a Landlock domain";
-  return `${of}: capabilities ${planned.capabilities.join(" ") || "none"}, no new privileges, ${planned.seccomp.run.length} syscalls${paths}\n`;
+  const domain = planned.selinux === undefined ? "" : `, as ${planned.selinux.context}`;
+  const calls = `${planned.seccomp.run.length} syscalls`;
+  return `${of}: capabilities ${planned.capabilities.join(" ") || "none"}, no new privileges, ${calls}${paths}${domain}\n`;
 }
 
 /** Why a layer is less than enforced; the same for all processes of a VM unless one differs from its plan. */

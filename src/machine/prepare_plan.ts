@@ -15,7 +15,7 @@ import type { Directories } from "../state/index.js";
 import { drawIdentities } from "./draw_identities.js";
 import { holdImages } from "./image_labels.js";
 import { type JudgeInputs, judgeImages } from "./judge_images.js";
-import { resolveLauncher } from "./prepare_launcher.js";
+import { labelSupervisor, resolveLauncher } from "./prepare_launcher.js";
 import {
   type PolicyFolder,
   type ResolvedRole,
@@ -81,6 +81,7 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
     const processes = [...spec.devices, { id: VMM_ID, role: VMM_ID }];
     const owner = { vm: spec.name, hostConfig, facts, directories, reserves: options.onReserved !== null };
     const identities = drawIdentities(owner, processes, options.onReserved ?? (() => {}));
+    const vmm = identities.get(VMM_ID)?.labels?.process ?? null;
     const planned = planLaunch({
       spec,
       hostConfig,
@@ -89,7 +90,7 @@ export async function preparePlan(request: PlanRequest, options: PrepareOptions)
       identities,
       images: new Map([...files.images].map(([id, file]) => [id, file.facts])),
       bootFiles: files.kernel === null ? null : { kernel: files.kernel.facts.path, initrd: files.initrd?.facts.path ?? null },
-      launcher: launcher.inputs,
+      launcher: { ...launcher.inputs, supervisor: vmm === null ? null : labelSupervisor(vmm, hostConfig.categories) },
       rootsDirectory: rootsDirectory(directories.cache),
     });
     // Before the judges, whose domain reads an image by its label; a plan to look at changes no label, and has nothing judged then.

@@ -37,6 +37,7 @@ export class RunningMachine {
   #stopping = false;
   /** The VM ends, by whoever's wish: nothing more needs to be done about a device that dies, but to tell it. */
   #isEnding = false;
+  #isOver = false;
   /** Every process is being killed by us: no death tells anything any more, an intrusion excepted. */
   #killing = false;
   #cause: Ending | undefined;
@@ -98,13 +99,10 @@ export class RunningMachine {
     return new Map([...this.#parts.processes].map(([id, process]) => [id, process.confined.pid]));
   }
 
-  /** What confineLauncher loads. */
-  get launcherFilter(): Buffer {
-    return this.#parts.launcherFilter;
-  }
-
-  /** Puts on record that the launcher is confined, for whoever inspects it. */
-  noteConfined(): void {
+  /** Has the launcher confined and puts that on record; not when the VM is over, whose places in the plan are being removed. */
+  confineLauncher(confine: (filter: Buffer) => void): void {
+    if (this.#isOver) return;
+    confine(this.#parts.launcherFilter);
     this.#parts.run.update({ launcherConfined: true });
     const { capabilities } = this.plan.launcher;
     logEvent(this.#parts.directories, { event: "launcher-confined", vm: this.plan.vm, capabilities });
@@ -244,6 +242,7 @@ export class RunningMachine {
     // Every death is judged: one that was decided later may be the intrusion that brought the others about.
     await endsWithin(allEnded, FOLLOW_GRACE_MS);
     await Promise.all(this.#judgements);
+    this.#isOver = true;
     return closeMachine(this.#parts, this.#intrusion ?? this.#cause ?? ending);
   }
 }

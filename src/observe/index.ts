@@ -8,4 +8,11 @@ export { NAMESPACE_FILES, type NamespaceKind } from "./namespaces.js";
 export { type ObservedFd, observeFds } from "./open_fd.js";
 export { type ObservedProcess, observeOwnNamespaces, observeProcess } from "./process.js";
 export { isGone, ProcessDirectory } from "./process_directory.js";
-export { type CapabilitySets, type ObservedThread, observeThreadStatuses, type ThreadPart, type ThreadStatus } from "./thread.js";
+export {
+  type CapabilitySets,
+  type LauncherThread,
+  type ObservedThread,
+  observeLauncherThreads,
+  type ThreadPart,
+  type ThreadStatus,
+} from "./thread.js";

@@ -82,13 +82,19 @@ function readContext(directory: ProcessDirectory, tid: number): string | null {
   }
 }
 
-/** The status of every thread of a process, by any user; empty when it ended. */
-export function observeThreadStatuses(pid: number): ThreadStatus[] {
+/** What a launcher's threads show of its confinement. */
+export type LauncherThread = ThreadStatus & Pick<ObservedThread, "selinuxContext">;
+
+/** Every thread of a launcher, by any user; empty when it ended. */
+export function observeLauncherThreads(pid: number): LauncherThread[] {
   let directory: ProcessDirectory | undefined;
   try {
     const opened = new ProcessDirectory(pid);
     directory = opened;
-    return opened.list("task").map((tid) => observeThreadStatus(opened, Number(tid)));
+    return opened.list("task").map((tid) => ({
+      ...observeThreadStatus(opened, Number(tid)),
+      selinuxContext: readContext(opened, Number(tid)),
+    }));
   } catch (error) {
     if (isGone(error)) return [];
     throw error;

@@ -25,6 +25,8 @@ export interface LauncherPlan {
   readonly noNewPrivs: true;
   readonly seccomp: SeccompPlan;
   readonly landlock: LandlockPlan | null;
+  /** The domain that it narrows itself to; absent: without SELinux, and for a launcher in a domain of its administrator. */
+  readonly selinux?: { readonly context: string };
 }
 
 export interface MachinePlan {

@@ -17,12 +17,13 @@ interface LauncherVm {
  * is what its filter and its Landlock domain leave.
  */
 export function planLauncher(inputs: LauncherInputs, vm: LauncherVm): LauncherPlan {
-  const { policy, filter } = inputs;
+  const { policy, filter, supervisor } = inputs;
   return {
     capabilities: [],
     noNewPrivs: true,
     seccomp: { ...grantedCalls(policy.seccomp), ...filter },
     landlock: vm.landlockAbi === 0 ? null : planDomain(inputs, vm),
+    ...(supervisor === null ? {} : { selinux: { context: supervisor } }),
   };
 }
 

@@ -34,6 +34,8 @@ export interface RoleInputs {
 export interface LauncherInputs {
   readonly policy: ResolvedPolicy;
   readonly filter: FilterFacts;
+  /** The SELinux context that it narrows itself to; null where it has none to go to. */
+  readonly supervisor: string | null;
   /** Absolute paths of directories: state, event log, caches, and the package itself, whose modules Node may still load. */
   readonly places: Readonly<Record<"run" | "log" | "lib" | "cache" | "installation", string>>;
 }

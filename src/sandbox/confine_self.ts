@@ -4,6 +4,7 @@ import { SandboxError } from "../errors/index.js";
 import { addon, answerOf, type ChildOperation, type ConfineResult } from "../kernel/index.js";
 import type { LauncherPlan } from "../plan/index.js";
 import { EACCES, SECUREBITS, SUCCESS } from "./child_operations.js";
+import { hasIoRing } from "./io_rings.js";
 import { openRuleset } from "./landlock.js";
 
 /** O_PATH: include/uapi/asm-generic/fcntl.h. node:fs does not name it. */
@@ -17,9 +18,10 @@ const ALL_THREADS = (1n << 0n) | (1n << 4n);
  */
 export function confineSelf(plan: LauncherPlan, filter: Buffer): void {
   if (plan.capabilities.length > 0) throw new Error("no operation keeps a capability");
+  if (hasIoRing()) throw ringed();
   const ruleset = plan.landlock === null ? null : openDomain(plan.landlock);
   try {
-    const operations = selfOperations(ruleset, filter);
+    const operations = selfOperations(plan, { ruleset, filter });
     const result = addon.confineSelf({ operations });
     if (result.failed) throw unconfined(operations, result);
   } finally {
@@ -42,13 +44,18 @@ function openDomain(plan: NonNullable<LauncherPlan["landlock"]>): number {
 }
 
 /** The order is that of a child's: what needs CAP_SETPCAP, its loss, no_new_privs, then what asks for that. */
-function selfOperations(ruleset: number | null, filter: Buffer): ChildOperation[] {
+function selfOperations(
+  plan: LauncherPlan,
+  { ruleset, filter }: { readonly ruleset: number | null; readonly filter: Buffer },
+): ChildOperation[] {
   return [
     { step: "clear-ambient-set" },
     { step: "securebits", number: SECUREBITS },
     { step: "expect-securebits", number: SECUREBITS },
     { step: "drop-bounding-set" },
     { step: "drop-capabilities" },
+    // The domain that supervises has no capabilities, so after their loss; and while /proc may be written, so before Landlock.
+    ...(plan.selinux === undefined ? [] : [{ step: "current-context", path: plan.selinux.context } as const]),
     { step: "no-new-privs" },
     ...(ruleset === null ? [] : restrictPaths(ruleset)),
     { step: "seccomp-filter", number: ALL_THREADS, data: filter },
@@ -62,6 +69,17 @@ function restrictPaths(ruleset: number): ChildOperation[] {
     { step: "landlock", fd: ruleset },
     { step: "expect-open", path: "/", number: EACCES },
   ];
+}
+
+/** Before anything is given up: later the first change of what libuv waits for would end the process. */
+function ringed(): SandboxError {
+  return new SandboxError({
+    code: "launcher-unconfined",
+    tried: "Cannot confine the launcher",
+    subject: "launcher",
+    answer: "its libuv has made an io_uring ring, which works past any filter",
+    remedy: "Start it with LD_PRELOAD naming native/build/Release/bulkhead-ringless.so, as the command `bulkhead` does.",
+  });
 }
 
 function unconfined(operations: readonly ChildOperation[], result: ConfineResult): SandboxError {

@@ -19,7 +19,7 @@ const DRAWS_MAX = 64;
  * another VM's pair and process category, and two VMs with different pairs dominate nothing of each other:
  * docs/decisions/0043-two-halves-of-categories.md.
  */
-function halves({ first, last }: CategoryRange): { readonly pairs: CategoryRange; readonly own: CategoryRange } {
+export function halves({ first, last }: CategoryRange): { readonly pairs: CategoryRange; readonly own: CategoryRange } {
   const middle = first + Math.ceil((last - first + 1) / 2);
   return { pairs: { first, last: middle - 1 }, own: { first: middle, last } };
 }

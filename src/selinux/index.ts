@@ -9,4 +9,13 @@ export { type CategoryPair, type CategoryRange, drawPair, drawProcessCategory } 
 export { readLabel, requireLabel, writeLabel } from "./file_label.js";
 export { computeMatrix, heldBy, type MatrixCell, type MatrixProcess } from "./matrix.js";
 export { readPermissiveTypes } from "./permissive_types.js";
-export { domainOf, labelProcess, type ProcessLabels, type ProcessPlace, relabel, SHARED_IMAGE_TYPE } from "./vm_labels.js";
+export {
+  domainOf,
+  labelProcess,
+  type ProcessLabels,
+  type ProcessPlace,
+  relabel,
+  SHARED_IMAGE_TYPE,
+  type SupervisorPlace,
+  supervisorContext,
+} from "./vm_labels.js";

@@ -1,6 +1,6 @@
 import { sortCategories } from "./categories.js";
 import { type Context, formatContext, parseContext } from "./context.js";
-import type { CategoryPair } from "./draw_categories.js";
+import { type CategoryPair, type CategoryRange, halves } from "./draw_categories.js";
 
 /** The contexts of one process and of all that is made for it. */
 export interface ProcessLabels {
@@ -66,6 +66,30 @@ export function labelProcess(place: ProcessPlace): ProcessLabels {
     root: object("root", []),
     program: object("program", []),
   };
+}
+
+/** The domain of a launcher that was started by the labelled command, and the one that it narrows itself to: selinux/bulkhead.cil. */
+const LAUNCHER_TYPE = "bulkhead_t";
+const SUPERVISOR_TYPE = "bulkhead_supervisor_t";
+
+/** Whose supervisor: the contexts of who is to become one and of the VMM, and the host's categories. */
+export interface SupervisorPlace {
+  readonly launcher: string;
+  readonly vmm: string;
+  readonly categories: CategoryRange;
+}
+
+/**
+ * The context of a VM's supervisor: it has the VM's pair and every category that a process of it may have, also one that is added
+ * later, so it reaches what is the VM's and nothing of another. Null for a launcher in another domain, which may not change it.
+ */
+export function supervisorContext({ launcher, vmm, categories }: SupervisorPlace): string | null {
+  const { user, role, type } = parseContext(launcher);
+  if (type !== LAUNCHER_TYPE) return null;
+  const { own } = halves(categories);
+  const all = Array.from({ length: own.last - own.first + 1 }, (_, index) => own.first + index);
+  const high = sortCategories([...parseContext(vmm).low, ...all]);
+  return formatContext({ user, role, type: SUPERVISOR_TYPE, low: [], high });
 }
 
 /** The type of images that are only read, by any number of VMs. */

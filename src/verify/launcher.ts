@@ -1,4 +1,4 @@
-import { observeThreadStatuses, type ThreadStatus } from "../observe/index.js";
+import { type LauncherThread, observeLauncherThreads } from "../observe/index.js";
 import type { LauncherPlan } from "../plan/index.js";
 import { Comparison, type Difference } from "./difference.js";
 
@@ -11,7 +11,7 @@ const SECCOMP_MODE_FILTER = 2;
 
 /** What every thread of a launcher holds, and where that is not what its plan says. */
 export interface LauncherReading {
-  readonly threads: readonly ThreadStatus[];
+  readonly threads: readonly LauncherThread[];
   readonly differences: readonly Difference[];
 }
 
@@ -22,13 +22,13 @@ export interface LauncherReading {
  */
 export function readLauncher(plan: LauncherPlan, pid: number): LauncherReading {
   const comparison = new Comparison(LAUNCHER_ID, pid);
-  const threads = observeThreadStatuses(pid);
+  const threads = observeLauncherThreads(pid);
   if (threads.length === 0) comparison.note("namespaces", "running", "ended");
   for (const thread of threads) compareThread(plan, thread, comparison);
   return { threads, differences: comparison.differences };
 }
 
-function compareThread(plan: LauncherPlan, thread: ThreadStatus, comparison: Comparison): void {
+function compareThread(plan: LauncherPlan, thread: LauncherThread, comparison: Comparison): void {
   const where = `thread ${thread.tid}: `;
   if (plan.capabilities.length > 0) throw new Error("no comparison knows a capability by name");
   for (const [set, bits] of Object.entries(thread.capabilities)) {
@@ -37,4 +37,6 @@ function compareThread(plan: LauncherPlan, thread: ThreadStatus, comparison: Com
   comparison.expect("no-new-privs", `${where}set`, `${where}${thread.noNewPrivs ? "set" : "clear"}`);
   const filtered = thread.seccompMode === SECCOMP_MODE_FILTER && thread.seccompFilters >= 1;
   comparison.expect("seccomp", `${where}a filter`, `${where}${filtered ? "a filter" : "no filter"}`);
+  if (plan.selinux === undefined) return;
+  comparison.expect("selinux", `${where}${plan.selinux.context}`, `${where}${thread.selinuxContext ?? "no context"}`);
 }

@@ -130,7 +130,7 @@ export function planInputs(spec: VmSpec, facts: Partial<HostFacts> = {}): PlanIn
     identities: new Map(ids.map((id, index) => [id, identityOf(spec, { ...FULL_HOST, ...facts }, { id, index })])),
     images: new Map(spec.devices.flatMap((device) => imageOf(device, spec.source.directory))),
     bootFiles: bootFilesOf(spec),
-    launcher: { policy: LAUNCHER_POLICY, filter: FILTER, places: PLACES },
+    launcher: { policy: LAUNCHER_POLICY, filter: FILTER, supervisor: null, places: PLACES },
     rootsDirectory: "/var/cache/bulkhead/roots",
   };
 }

@@ -48,6 +48,24 @@ test("a program that is no device: every rule is broken, and it is told how", as
   assert.equal(new Set(results.map(({ verdict }: { verdict: string }) => verdict)), new Set(["failed"]));
 });
 
+test("a program that is no VMM: it asks nothing, and passes nothing", async () => {
+  const { exitCode, stdout } = await run("conform", "--as", "vmm", "--", "true");
+  assert.is(exitCode, 1);
+  assert.match(stdout, /^0 passed, 22 failed, 0 inapplicable$/m);
+});
+
+test("comply --conformance is the same suite", async () => {
+  const options = { environment: process.env, directory };
+  const { exitCode, stdout, stderr } = await runBulkhead(["comply", "--conformance", "--", ...REFERENCE], options);
+  assert.is(exitCode, 0, stdout + stderr);
+  assert.match(stdout, /^84 passed, 0 failed, 0 inapplicable$/m);
+  for (const args of [["--conformance"], ["true"], ["--", "true"]]) {
+    const stray = await runBulkhead(["comply", ...args], options);
+    assert.is(stray.exitCode, 2);
+    assert.match(stray.stderr, "Run: bulkhead comply --conformance -- PROGRAM");
+  }
+});
+
 const BAD: readonly (readonly [what: string, args: readonly string[], said: string | RegExp])[] = [
   ["no program", ["conform"], "missing required argument"],
   ["a program that is not there", ["conform", "--", "/no/such/device"], "Cannot start /no/such/device: ENOENT"],

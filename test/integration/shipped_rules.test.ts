@@ -2,7 +2,6 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { callsFor, type RuleCall } from "../../src/compliance/boundary/rule_calls.js";
 import { listRoles, loadCallFrequencies, loadRolePolicy } from "../../src/policy/index.js";
 import {
   combinePhases,
@@ -19,6 +18,7 @@ import {
 import { suite } from "../support/harness.js";
 import { repositoryRoot } from "../support/repository.js";
 import { type CompiledVictim, compileVictim } from "../support/victim/compile_victim.js";
+import { callsFor, type RuleCall } from "./rule_calls.js";
 
 const test = suite("every rule of every shipped policy", { timeoutMs: 60_000 });
 

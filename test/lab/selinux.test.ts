@@ -1,13 +1,21 @@
 // Runs inside the lab, by test/lab_long/selinux.test.ts.
 import * as assert from "uvu/assert";
-import { recordDenials } from "../../src/compliance/lab/index.js";
+import { type LabPolicy, loadLabPolicy, recordDenials } from "../../src/compliance/lab/index.js";
 import { LAYERS, launch, type ProcessPlan, type RunningMachine } from "../../src/index.js";
-import { CompiledPolicy, type PolicyQuestion } from "../../src/kernel/index.js";
-import { decideAccess, readLabel } from "../../src/selinux/index.js";
+import {
+  CompiledPolicy,
+  decideAccess,
+  formatContext,
+  type PolicyQuestion,
+  parseContext,
+  readLabel,
+} from "../../src/selinux/index.js";
 import { suite } from "../support/harness.js";
 import { type MachineFixture, makeFixture } from "../support/machine_fixture.js";
 import { requestOn, vmText } from "./lab_vm.js";
 import { actAs, prepareActs } from "./selinux_act.js";
+import { ALLOWED, ATTEMPTS, type Attempt, type Place, type Target, WIDENED_ATTEMPTS } from "./selinux_attempts.js";
+import { listenAs, makeTap, openChannel } from "./selinux_objects.js";
 
 const test = suite("SELinux in the lab", { needs: ["root", "kvm", "selinux-enforcing"], timeoutMs: 300_000 });
 
@@ -48,7 +56,7 @@ function planOf(machine: number, id: string): ProcessPlan {
 
 const contextOf = (machine: number, id: string) => planOf(machine, id).selinux?.context ?? "";
 const imageOf = (machine: number, disk: string) => `${fixtures[machine]?.directory}/${disk}-blank.img`;
-const pidOf = (machine: number, id: string) => machines[machine]?.pids.get(id) ?? 0;
+const pidOf = ([machine, id]: Place) => machines[machine]?.pids.get(id) ?? 0;
 
 test("a clean launch: every layer but core scheduling is enforced, and nothing was denied", () => {
   assert.equal(
@@ -75,108 +83,86 @@ test("every image has the categories of its device, and no two devices have the 
   }
 });
 
-/** What the act answers: its success, the errno of a refusal, or that the kernel gave it the null device instead of the file. */
-const DONE = 0;
-const EPERM = 1;
-const EACCES = 13;
-const REPLACED = 200;
-
-/** One act of a process at the exact context of `as`; what it must answer, and why by the policy asked offline. */
-interface Attempt {
-  readonly what: string;
-  readonly as: () => string;
-  readonly act: "read-fd" | "signal" | "trace";
-  /** Path of the file that it is given as fd. */
-  readonly file?: () => string;
-  /** Machine and id of the process that it acts on. */
-  readonly on?: readonly [machine: number, id: string];
-  readonly status: number;
-  readonly reason: string;
+/** The label of an object of ours, at the level of a process: its own, or the one of its whole VM. */
+function labelAt([machine, id]: Place, type: string, level: "own" | "vm"): string {
+  const { low, high } = parseContext(contextOf(machine, id));
+  const vmm = parseContext(contextOf(machine, "vmm"));
+  const categories = level === "vm" ? vmm.low : id === "vmm" ? high : low;
+  return formatContext({ user: "system_u", role: "object_r", type, low: categories, high: categories });
 }
 
-const disk0 = () => contextOf(0, "disk0");
-const vmm = () => contextOf(0, "vmm");
-const ownImage = () => imageOf(0, "disk0");
-/** Another domain at the very level of disk0. */
-const netAtDisk0 = () => disk0().replace("bulkhead_disk_t", "bulkhead_net_t");
-/** A disk's domain at disk1's level. */
-const disk1 = () => contextOf(0, "disk1");
+/** The label of what is acted on, as the plan has it and the kernel shows it. */
+function labelOf(target: Target): string {
+  switch (target.kind) {
+    case "image":
+      return readLabel(imageOf(...target.of)) ?? "";
+    case "path":
+      return readLabel(target.path) ?? "";
+    case "tap":
+      return labelAt(target.of, "bulkhead_tap_t", "own");
+    case "channel":
+    case "listener":
+      return labelAt(target.of, "bulkhead_channel_t", "vm");
+    case "process":
+      return contextOf(...target.of);
+  }
+}
 
-const ATTEMPTS: readonly Attempt[] = [
-  { what: "disk0 reads its own image", as: disk0, act: "read-fd", file: ownImage, status: DONE, reason: "granted" },
-  {
-    what: "disk0 reads disk1's image",
-    as: disk0,
-    act: "read-fd",
-    file: () => imageOf(0, "disk1"),
-    status: REPLACED,
-    reason: "constraint",
-  },
-  {
-    what: "disk1 reads disk1's image",
-    as: disk1,
-    act: "read-fd",
-    file: () => imageOf(0, "disk1"),
-    status: DONE,
-    reason: "granted",
-  },
-  {
-    what: "disk0 reads an image of another VM",
-    as: disk0,
-    act: "read-fd",
-    file: () => imageOf(1, "disk0"),
-    status: REPLACED,
-    reason: "constraint",
-  },
-  {
-    what: "disk0 reads /etc/shadow",
-    as: disk0,
-    act: "read-fd",
-    file: () => "/etc/shadow",
-    status: REPLACED,
-    reason: "type-rule",
-  },
-  {
-    what: "a net process with disk0's categories reads its image",
-    as: netAtDisk0,
-    act: "read-fd",
-    file: ownImage,
-    status: REPLACED,
-    reason: "type-rule",
-  },
-  { what: "the VMM reads an image of its VM", as: vmm, act: "read-fd", file: ownImage, status: REPLACED, reason: "type-rule" },
-  { what: "disk0 signals itself", as: disk0, act: "signal", on: [0, "disk0"], status: DONE, reason: "granted" },
-  { what: "disk0 signals disk1", as: disk0, act: "signal", on: [0, "disk1"], status: EACCES, reason: "constraint" },
-  { what: "disk0 signals its VMM", as: disk0, act: "signal", on: [0, "vmm"], status: EACCES, reason: "type-rule" },
-  {
-    what: "disk0 signals the disk of another VM",
-    as: disk0,
-    act: "signal",
-    on: [1, "disk0"],
-    status: EACCES,
-    reason: "constraint",
-  },
-  { what: "the VMM signals disk0", as: vmm, act: "signal", on: [0, "disk0"], status: EACCES, reason: "type-rule" },
-  { what: "disk0 traces its VMM", as: disk0, act: "trace", on: [0, "vmm"], status: EPERM, reason: "type-rule" },
-];
+const CLASSES = { image: "file", path: "file", tap: "chr_file", channel: "unix_stream_socket" } as const;
 
 /** The question of an attempt to the policy. */
-function questionOf({ as, act, file, on }: Attempt): PolicyQuestion {
-  if (file !== undefined) return { source: as(), target: readLabel(file()) ?? "", objectClass: "file", permissions: ["read"] };
-  const [machine, id] = on ?? [0, ""];
-  const permissions = [act === "trace" ? "ptrace" : "signal"];
-  return { source: as(), target: contextOf(machine, id), objectClass: "process", permissions };
+function questionOf({ act, target }: Attempt, source: string): PolicyQuestion {
+  const asked = { source, target: labelOf(target) };
+  if (target.kind === "listener") return { ...asked, objectClass: "unix_stream_socket", permissions: ["connectto"] };
+  if (target.kind !== "process") return { ...asked, objectClass: CLASSES[target.kind], permissions: ["read"] };
+  if (act === "open") return { ...asked, objectClass: "file", permissions: ["open", "read"] };
+  return { ...asked, objectClass: "process", permissions: [act === "trace" ? "ptrace" : "signal"] };
 }
 
-for (const attempt of ATTEMPTS) {
-  const { what, as, act, file, on, status, reason } = attempt;
-  test(`${what}: ${status === DONE ? "done" : `refused (${reason})`}, by the kernel and by the policy asked offline`, async () => {
-    const offline = decideAccess(CompiledPolicy.load("/sys/fs/selinux/policy"), questionOf(attempt));
-    assert.equal([offline.decision, offline.reason], [status === DONE ? "allow" : "deny", reason], offline.explanation);
-    const pid = on === undefined ? 0 : pidOf(...on);
-    const uid = on === undefined ? 0 : planOf(...on).uid;
-    assert.is(await actAs({ context: as(), uid, input: file?.() ?? null }, [act, String(pid)]), status);
-  });
+function sourceOf({ as, domain }: Attempt): string {
+  const own = parseContext(contextOf(...as));
+  return formatContext(domain === undefined ? own : { ...own, type: domain });
 }
+
+/** Lets a process in the place of the one that the attempt names try it. */
+async function perform(attempt: Attempt, context: string): Promise<number> {
+  const { act, target } = attempt;
+  switch (target.kind) {
+    case "image":
+      return actAs({ context, uid: 0, input: imageOf(...target.of) }, [act]);
+    case "path":
+      return actAs({ context, uid: 0, input: target.path }, [act]);
+    case "tap":
+      return actAs({ context, uid: 0, input: makeTap(labelOf(target)) }, [act]);
+    case "channel":
+      return openChannel(labelOf(target), (input) => actAs({ context, uid: 0, input }, [act]));
+    case "listener":
+      return listenAs(labelOf(target), (name) => actAs({ context, uid: 0, input: null }, [act, name]));
+    case "process": {
+      // As the uid that it has, so that no other uid keeps it from what it tries.
+      const name = act === "open" ? `/proc/${pidOf(target.of)}/status` : String(pidOf(target.of));
+      return actAs({ context, uid: planOf(...target.of).uid, input: null }, [act, name]);
+    }
+  }
+}
+
+function attempts(policy: LabPolicy, list: readonly Attempt[]): void {
+  for (const attempt of list) {
+    const { what, status, reason } = attempt;
+    const allowed = ALLOWED.includes(status);
+    test(`${policy} module: ${what}: ${allowed ? "done" : `refused (${reason})`}, by the kernel and by the policy asked offline`, async () => {
+      const source = sourceOf(attempt);
+      const offline = decideAccess(CompiledPolicy.load("/sys/fs/selinux/policy"), questionOf(attempt, source));
+      assert.equal([offline.decision, offline.reason], [allowed ? "allow" : "deny", reason], offline.explanation);
+      assert.is(await perform(attempt, source), status);
+    });
+  }
+}
+
+attempts("whole", ATTEMPTS);
+
+test("a policy is loaded in which type rules allow what the module forbids", () => loadLabPolicy("widened"));
+attempts("widened", WIDENED_ATTEMPTS);
+test("the module as it is, again", () => loadLabPolicy("whole"));
 
 test.run();

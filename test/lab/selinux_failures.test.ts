@@ -1,9 +1,10 @@
 // Runs inside the lab, by test/lab_long/selinux.test.ts: what is not as planned ends the launch or is a finding, never silence.
 import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import * as assert from "uvu/assert";
+import { loadLabPolicy } from "../../src/compliance/lab/index.js";
 import type { BulkheadError } from "../../src/errors/index.js";
 import { launch } from "../../src/index.js";
 import { readLabel, writeLabel } from "../../src/selinux/index.js";
@@ -127,11 +128,10 @@ function bulkhead(...args: string[]) {
   return runBulkhead(args, fixture);
 }
 
-/** With its privileges: Debian 13's libuv calls io_uring_enter, for which the launcher's filter kills it. */
 async function detach(name: string, change: (text: string) => string, ...options: string[]) {
   const text = vmText(name).replace("console: {serial: stdio}\n", "");
   await writeFile(join(fixture.directory, `${name}.yaml`), change(text));
-  return bulkhead("run", "--detach", "--keep-privileges", ...options, `${name}.yaml`);
+  return bulkhead("run", "--detach", ...options, `${name}.yaml`);
 }
 
 /** What inspect says must match; returns its exit code. */
@@ -154,6 +154,31 @@ test("permissive: the layer is unavailable, and a VM that requires it is refused
     await assertRejects(launch(request), "layer-unavailable");
   } finally {
     await execute("setenforce", ["1"]);
+  }
+  expectUndone();
+});
+
+test("the module is removed: the layer is unavailable, and a VM that requires it is refused", async () => {
+  await loadLabPolicy("without");
+  try {
+    const request = await requestOn("10", { fixture, text: `${vmText("test-removed")}require: [selinux]\n` });
+    await assertRejects(launch(request), "layer-unavailable");
+  } finally {
+    await loadLabPolicy("whole");
+  }
+  expectUndone();
+});
+
+test("an image that can carry no label ends the launch", async () => {
+  const place = join(fixture.directory, "unlabelled");
+  await mkdir(place);
+  await execute("mount", ["-t", "ramfs", "ramfs", place]);
+  try {
+    await writeFile(join(place, "disk0.img"), Buffer.alloc(IMAGE_BYTES));
+    const text = vmText("test-unlabelled").replace("disk0-blank.img", "unlabelled/disk0.img");
+    await assertRejects(launch(await requestOn("10", { fixture, text })), "label-unwritable");
+  } finally {
+    await execute("umount", [place]);
   }
   expectUndone();
 });

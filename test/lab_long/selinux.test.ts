@@ -14,10 +14,11 @@ test("every layer is enforced, nothing is denied in a clean launch, and each att
   assert.is(status, 0, stderr);
   const { exitCode, said, summary } = await runLabTests("distribution", [
     "test/lab/selinux.test.ts",
+    "test/lab/selinux_launcher.test.ts",
     "test/lab/selinux_failures.test.ts",
   ]);
   assert.is(exitCode, 0, said);
-  assert.is(summary, "22 passed, 0 failed, 0 skipped", said);
+  assert.is(summary, "46 passed, 0 failed, 0 skipped", said);
 });
 
 test.run();

@@ -40,7 +40,7 @@ function compiled<Result>(
   change: SelinuxMutant["change"],
   ask: (policy: CompiledPolicy) => Result,
 ): { said: string | null; result?: Result } {
-  const module = compileModule(more, change ?? undefined);
+  const module = compileModule(more, change === null ? {} : { module: change });
   try {
     if (module.path === null) return { said: module.said };
     return { said: null, result: ask(CompiledPolicy.load(module.path)) };

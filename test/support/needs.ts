@@ -3,8 +3,10 @@ import { accessSync, closeSync, constants, existsSync, mkdtempSync, openSync, re
 import { constants as osConstants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setFileContext } from "../../src/kernel/index.js";
-import { buildRoot } from "./repository.js";
+import { buildRoot, repositoryRoot } from "./repository.js";
 import { compileVictim } from "./victim/compile_victim.js";
+
+const SANITIZED_FOLDER = join(repositoryRoot, "native/build/sanitized");
 
 /** Answers null when the machine has what is asked for, else why not. */
 type Probe = () => string | null;
@@ -35,6 +37,7 @@ const PROBES = {
   "ia32-emulation": probeInt80,
   "cgroup-v2": () => filesystemMounted("cgroup2"),
   "cgroup-v2-controllers": probeCgroupControllers,
+  "sanitized-builds": probeSanitizedBuilds,
   lab: () => buildsLab([]),
   "lab-core-scheduling": () => buildsLab(["--kernel", "core-scheduling"]),
 } as const satisfies Record<string, Probe>;
@@ -132,6 +135,12 @@ function probeLabelAttribute(): string | null {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** What `npm test` builds besides, and the tests of one file do not. */
+function probeSanitizedBuilds(): string | null {
+  const missing = ["device_flood", "bulkhead.node"].filter((name) => !existsSync(join(SANITIZED_FOLDER, name)));
+  return missing.length === 0 ? null : `${missing.join(" and ")} are not built; npm test builds them`;
 }
 
 /** For a program that knows no option that does nothing. */

@@ -9,6 +9,7 @@ import { seccompAlternativeOpen } from "./seccomp_alternative_open.js";
 import { seccompArchUnchecked } from "./seccomp_arch_unchecked.js";
 import { seccompCheckDecidesNothing } from "./seccomp_check_decides_nothing.js";
 import { seccompClone3Open } from "./seccomp_clone3_open.js";
+import { seccompDiffersFromPolicy } from "./seccomp_differs_from_policy.js";
 import { seccompEnosysNeeded } from "./seccomp_enosys_needed.js";
 import { seccompForeignArchOpen } from "./seccomp_foreign_arch_open.js";
 import { seccompHighHalfBypass } from "./seccomp_high_half_bypass.js";
@@ -46,6 +47,8 @@ export const CHECKS: readonly AnyCheck[] = [
   seccompOtherProcesses,
   seccompKernelSurface,
   seccompCheckDecidesNothing,
+  // Programs beside their policies.
+  seccompDiffersFromPolicy,
   // Role policies of ours.
   policyGrantUnused,
   policyOpenEndedCheck,

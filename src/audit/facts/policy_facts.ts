@@ -19,7 +19,7 @@ export function wordRule({ syscall, checks }: Pick<SyscallRule, "syscall" | "che
 }
 
 /** Every rule as a grant, with the file that says it and why. */
-export function traceRules({ subject, start, run }: PolicyFacts): TracedGrant[] {
+export function traceRules({ subject, start, run }: Pick<PolicyFacts, "subject" | "start" | "run">): TracedGrant[] {
   const trace = (rules: readonly SyscallRule[], phase: string): TracedGrant[] =>
     rules.map((rule) => ({
       subject,

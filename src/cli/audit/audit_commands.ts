@@ -19,6 +19,7 @@ export function addAuditCommands(audit: Command): void {
     .option("--baseline <file>", "an earlier report of --format json: only what is new or graver counts")
     .option("--exemptions <file>", "findings that are accepted until a day, with the reason")
     .option("--stack <files...>", "programs that were loaded after TARGET on the same thread, in that order")
+    .option("--policy <file>", "what TARGET, a program, is said to be: a policy of any format, against which it is proved")
     .option("--no-ptrace", "do not stop threads to read their filters; what they are is unknown then")
     .option("--host-file <file>", "host file to plan a VM file by, instead of /etc/bulkhead/host.yaml")
     .option("--grants", "also list everything that is granted, with the rule that grants it and its reason")
@@ -30,7 +31,7 @@ export function addAuditCommands(audit: Command): void {
         "\nExits with 0 when nothing was found at or above --fail-on, with 1 when something was, with 2 for bad input, with 3 when this host " +
         "cannot answer.\n" +
         "\nExamples:\n  bulkhead audit web1.yaml\n  bulkhead audit policies/roles/disk.yaml --grants" +
-        "\n  bulkhead audit profile.json --fail-on high --format sarif --output audit.sarif" +
+        "\n  bulkhead audit filter.bpf --policy vm.policy\n  bulkhead audit profile.json --fail-on high --format sarif --output audit.sarif" +
         "\n  sudo bulkhead audit --pid 4711 --details\n  bulkhead audit web1.yaml --baseline audit.json --exemptions accepted.yaml",
     )
     .action(async (target: string | undefined, options: AuditOptions) => runAudit(target, options));

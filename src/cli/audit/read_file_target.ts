@@ -1,28 +1,11 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
-import {
-  auditFilter,
-  declaredEntries,
-  type ForeignPolicy,
-  isJudgedLoss,
-  type PolicyFacts,
-  placeJsonRules,
-  readCilFacts,
-  readCompiledFacts,
-  type SelinuxFacts,
-  type TargetFacts,
-  traceGrants,
-  traceRules,
-  type Unknown,
-} from "../../audit/index.js";
+import { auditFilter, readCilFacts, readCompiledFacts, type SelinuxFacts, type TargetFacts } from "../../audit/index.js";
 import { SpecError } from "../../errors/index.js";
-import { loadRolePolicy } from "../../policy/index.js";
-import { type FilterSource, stackPrograms } from "../../seccomp/index.js";
+import { type FilterSource, prove, stackPrograms } from "../../seccomp/index.js";
 import { CompiledPolicy } from "../../selinux/index.js";
-import { POLICY_FOLDER } from "../installation.js";
 import { type Input, readInput, readLoadableProgram, requireLoadable } from "../seccomp/read_input.js";
-import { isProgram, type ReadPolicy, readPolicyInput } from "../seccomp/read_policy.js";
-import { placeRules } from "./place_rules.js";
+import { isProgram, readPolicyInput } from "../seccomp/read_policy.js";
+import { readPolicyTarget } from "./read_policy_target.js";
 import type { TargetOptions } from "./read_target.js";
 import { readVmFileTarget } from "./read_vm_file_target.js";
 
@@ -39,24 +22,31 @@ export async function readFileTarget(path: string, options: TargetOptions): Prom
   if (isCompiledPolicy(path)) return selinuxTarget(path, readCompiledFacts(path, CompiledPolicy.load(path)));
   const input = readInput(path);
   if (options.from === undefined && isProgram(input)) return programTarget(input, options);
-  if (options.stack !== undefined) throw misusedStack();
+  if (options.stack !== undefined) throw misused("--stack");
+  if (options.policy !== undefined) throw misused("--policy");
   const text = input.bytes.toString("utf8");
   if (options.from === undefined && (path.endsWith(".cil") || CIL.test(text)))
     return selinuxTarget(path, readCilFacts(input.name, text));
   if (options.from === undefined && VM_FILE.test(text) && !OWN_POLICY.test(text)) return readVmFileTarget(path, options);
-  return policyTarget(input, path, options);
+  return readPolicyTarget(input, path, options);
 }
 
-/** Larger than what readInput() takes, and recognised by its first bytes: policydb_read() of libsepol/src/policydb.c. */
+/**
+ * Larger than what readInput() takes, and recognised by its first bytes: policydb_read() of libsepol/src/policydb.c. What cannot be
+ * read is none; readInput() says why.
+ */
 function isCompiledPolicy(path: string): boolean {
-  if (path === "-" || !statSync(path).isFile()) return false;
-  const fd = openSync(path, "r");
+  let fd: number | undefined;
   try {
+    if (path === "-" || !statSync(path).isFile()) return false;
+    fd = openSync(path, "r");
     const first = Buffer.alloc(POLICY_MAGIC.length);
     readSync(fd, first);
     return first.equals(POLICY_MAGIC);
+  } catch {
+    return false;
   } finally {
-    closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
   }
 }
 
@@ -64,72 +54,32 @@ function selinuxTarget(target: string, facts: SelinuxFacts): TargetFacts {
   return { target, audited: [{ subject: target, facts: [facts], isUnfiltered: false }], unknown: [], grants: [] };
 }
 
-function programTarget(input: Input, { stack = [] }: TargetOptions): TargetFacts {
+function programTarget(input: Input, options: TargetOptions): TargetFacts {
+  const { stack = [], policy } = options;
   const programs = [requireLoadable(input), ...stack.map(readLoadableProgram)];
   const [program] = programs as [(typeof programs)[number]];
   const source: FilterSource = stack.length === 0 ? { kind: "program", program } : stackPrograms(programs);
   const subject = [input.name, ...stack].join(" below ");
   const read = auditFilter({ subject, source, rules: [], location: { file: input.name, line: 1 }, openEntries: [] });
-  return { target: input.name, ...read, grants: [] };
-}
-
-function policyTarget(input: Input, path: string, options: TargetOptions): TargetFacts {
-  const policy = readPolicyInput(input, path, { ...options, lossy: true });
-  const own = policy.format === "bulkhead" ? ownPolicy(policy, path, options.grants === true) : null;
-  const foreign = policy.format === "bulkhead" ? null : foreignPolicy(policy, policy.format, input);
-  const rules = foreign?.rules ?? placeRules(policy.rules.rules, folderOf(path));
-  const read = auditFilter({
-    subject: input.name,
-    source: { kind: "rules", rules: policy.rules },
-    rules,
-    location: { file: input.name, line: 1 },
-    openEntries: foreign?.openEntries ?? [],
-  });
-  const audited = read.audited.map((one) => ({ ...one, facts: [...one.facts, ...(own === null ? [] : [own.facts])] }));
-  const losses = policy.losses.filter((loss) => !isJudgedLoss(loss));
-  const unknown = losses.map(
-    (loss): Unknown => ({ id: null, subject: input.name, why: `the filter is judged without this: ${loss}` }),
-  );
-  return { target: input.name, audited, unknown: [...read.unknown, ...unknown], grants: own?.grants ?? [] };
-}
-
-function foreignPolicy({ rules }: ReadPolicy, format: ForeignPolicy["format"], { bytes }: Input) {
-  const policy = { format, text: bytes.toString("utf8"), rules };
-  return { openEntries: declaredEntries(policy), rules: format === "minijail" ? rules.rules : placeJsonRules(policy) };
-}
-
-/** A role in a policy folder is granted more than calls, and its includes are known; `traced`: what it grants is asked for. */
-function ownPolicy({ name, policy, frequencies }: ReadPolicy, path: string, traced: boolean): OwnPolicy {
-  const folder = folderOf(path);
-  const facts: PolicyFacts = {
-    kind: "policy",
-    subject: name,
-    start: placeRules(policy.start, folder),
-    run: placeRules(policy.run, folder),
-    frequencies,
+  if (policy === undefined) return { target: input.name, ...read, grants: [] };
+  const { rules, losses, name } = readPolicyInput(readInput(policy), policy, { ...options, lossy: true });
+  const facts = { kind: "proof", subject, policy: name, proof: prove(rules, source), location: { file: name, line: 1 } } as const;
+  return {
+    target: input.name,
+    audited: [...read.audited, { subject: `${subject} as ${name}`, facts: [facts], isUnfiltered: false }],
+    unknown: [
+      ...read.unknown,
+      ...losses.map((loss) => ({ id: null, subject: name, why: `the policy is read without this: ${loss}` })),
+    ],
+    grants: [],
   };
-  if (!traced) return { facts, grants: [] };
-  const isRole = basename(dirname(resolve(path))) === "roles" && path.endsWith(".yaml");
-  const role = isRole ? loadRolePolicy({ folder, role: basename(path, ".yaml") }) : null;
-  return { facts, grants: [...traceRules(facts), ...(role === null ? [] : traceGrants(name, role))] };
 }
 
-interface OwnPolicy {
-  readonly facts: PolicyFacts;
-  readonly grants: TargetFacts["grants"];
-}
-
-/** The policy folder that a file lies in, else the one that is installed with this program. */
-function folderOf(path: string): string {
-  const place = dirname(resolve(path));
-  return path !== "-" && ["roles", "sets"].includes(basename(place)) ? dirname(place) : POLICY_FOLDER;
-}
-
-function misusedStack(): SpecError {
+function misused(option: string): SpecError {
   return new SpecError({
-    code: "stack-misused",
-    tried: "Cannot audit a stack",
-    subject: "--stack",
+    code: "option-misused",
+    tried: `Cannot use ${option}`,
+    subject: option,
     answer: "the target is no program",
     remedy: "Compile policies first: bulkhead seccomp compile POLICY --output FILE.",
   });

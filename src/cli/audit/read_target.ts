@@ -10,6 +10,7 @@ export interface TargetOptions extends PolicyOptions {
   readonly pid?: number;
   readonly ptrace: boolean;
   readonly stack?: readonly string[];
+  readonly policy?: string;
   readonly hostFile?: string;
   readonly grants?: boolean;
 }

@@ -1,7 +1,7 @@
 import { auditVmFile, type RolePolicy, type TargetFacts, type Unknown } from "../../audit/index.js";
 import { BulkheadError } from "../../errors/index.js";
 import { previewPlan } from "../../machine/index.js";
-import type { LaunchPlan } from "../../plan/index.js";
+import { IMAGE_JUDGE_ROLE, imageLayers, type LaunchPlan } from "../../plan/index.js";
 import { loadCallFrequencies, loadRolePolicy, type ResolvedPolicy } from "../../policy/index.js";
 import { VMM_ID, type VmSpec } from "../../spec/index.js";
 import { POLICY_FOLDER, readPlanRequest } from "../installation.js";
@@ -32,7 +32,10 @@ async function tryPlan(
 
 function readRoles({ devices, machine }: VmSpec): RolePolicy[] {
   const vmm = machine.hotPlugSlots === undefined ? VMM_ID : HOT_PLUG_VMM;
-  return [...devices.map(({ id, role }) => ({ id, role })), { id: VMM_ID, role: vmm }].map(({ id, role }) => ({
+  const isJudged = devices.some((device) => imageLayers(device).some(({ format }) => format === "qcow2"));
+  const judge = isJudged ? [{ id: "judge of images", role: IMAGE_JUDGE_ROLE }] : [];
+  const processes = [...devices.map(({ id, role }) => ({ id, role })), ...judge, { id: VMM_ID, role: vmm }];
+  return processes.map(({ id, role }) => ({
     id,
     policy: readRole(role),
     frequencies: loadCallFrequencies({ folder: POLICY_FOLDER, role }),

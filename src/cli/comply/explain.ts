@@ -10,7 +10,7 @@ export function addExplain(comply: Command): void {
     .option(...CONTROLS_OPTION)
     .addHelpText("after", "\nExamples:\n  bulkhead comply explain PRO-01")
     .action(async (id: string, options: { controls?: readonly string[] }) => {
-      const [control] = await readControls({ controls: options.controls ?? [], control: id });
+      const [control] = await readControls({ controls: options.controls ?? [], control: [id] });
       process.stdout.write(explainControl(control as Control));
     });
 }

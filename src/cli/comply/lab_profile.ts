@@ -15,7 +15,7 @@ const LAB_RESULTS = "/run/lab/results";
 const SUITE_DEADLINE_MS = 1_800_000;
 
 /** Files of this host are not in the lab. */
-const HOST_FILES = ["controls", "vm", "policies", "hostFile"] as const;
+const HOST_FILES = ["controls", "vm", "policies", "hostFile", "sandbox"] as const;
 
 /**
  * Boots a VM that has every layer, SELinux enforcing among them, and runs the suite in it. Returns how it ended there. Throws what
@@ -57,7 +57,7 @@ function passedOn({ role, control, format, output, without }: ComplyOptions): st
   const option = (name: string, value: string | undefined) => (value === undefined ? [] : [name, value]);
   return [
     ...option("--role", role),
-    ...option("--control", control),
+    ...(control ?? []).flatMap((id) => ["--control", id]),
     ...option("--format", format),
     ...(output === undefined ? [] : ["--output", `${LAB_RESULTS}/${REPORT_NAME}`]),
     ...without.flatMap((layer) => ["--without", layer]),

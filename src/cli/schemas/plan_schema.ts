@@ -34,6 +34,7 @@ export const launcher: SchemaOf<LauncherPlan> = z.strictObject({
   noNewPrivs: z.literal(true),
   seccomp,
   landlock: z.nullable(landlock),
+  selinux: z.exactOptional(z.strictObject({ context: text })),
 });
 
 const fdSource: SchemaOf<FdSource> = z.union([

@@ -116,7 +116,13 @@ export const inspectionSchema: SchemaOf<Inspection> = z.strictObject({
       confined: z.boolean(),
       planned: launcher,
       observed: z.array(
-        z.strictObject({ tid: count, effectiveCapabilities: text, noNewPrivs: z.boolean(), seccompFilters: count }),
+        z.strictObject({
+          tid: count,
+          effectiveCapabilities: text,
+          noNewPrivs: z.boolean(),
+          seccompFilters: count,
+          selinuxContext: z.nullable(text),
+        }),
       ),
     }),
   ),

@@ -19,6 +19,8 @@ export interface Control {
   readonly roles: readonly string[] | null;
   readonly act: readonly ActStep[];
   readonly twin: Twin;
+  /** Tried where of the layers that can be taken away only its own stand: what each holds by itself. */
+  readonly alone: boolean;
   /** Whether the table of layers that would each have refused alone has it. */
   readonly depth: boolean;
   /** The file it stands in. */

@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import { findConstant, SYSCALL_NUMBERS } from "../../seccomp/index.js";
 import { checkFile, readFileText } from "../../spec/index.js";
 import { type Problem, quoteValue, suggestFrom, type YamlTree } from "../../text/index.js";
+import { REMOVABLE_LAYERS } from "../hostile/layers_off.js";
 import type { ActArgument, ActStep, Control } from "./control.js";
 import { controlSchema } from "./control_schema.js";
 
@@ -26,9 +27,9 @@ export function parseControlText(text: string, file: string): Control {
   const { data } = checkFile<ControlFile>(text, origin, kind);
   const own = new Map(data.constants.map(({ name, value }) => [name, BigInt(value)]));
   const readSteps = (steps: readonly StepFile[]) => steps.map((step) => readStep(step, own));
-  const { id, group, title, threat, layers, needs, roles, depth } = data;
+  const { id, group, title, threat, layers, needs, roles, alone, depth } = data;
   return {
-    ...{ id, group, title, threat, layers, needs, depth, file },
+    ...{ id, group, title, threat, layers, needs, alone, depth, file },
     roles: roles ?? null,
     act: readSteps(data.act),
     twin: { title: data.twin.title, steps: readSteps(data.twin.steps) },
@@ -84,6 +85,9 @@ function findBrokenRules(tree: YamlTree): Problem[] {
       if (step.as !== undefined) known.add(step.as);
     }
   }
+  const stays = data.layers.find((layer) => !REMOVABLE_LAYERS.some((removable) => removable === layer));
+  if (data.alone && stays !== undefined)
+    note(["alone"], `${stays} cannot be taken away, so that nothing shows what it does alone`);
   if (data.layers.length === 0) note(["layers"], "a control names at least one layer that refuses it");
   return problems;
 }

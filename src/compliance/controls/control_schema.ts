@@ -30,6 +30,7 @@ function makeControlSchema(z: Zod) {
     constants: z._default(mapNames(z), []),
     act: steps(z),
     twin: mapping(z, { title: sentence(z, "what must succeed"), steps: steps(z) }),
+    alone: z._default(flag(z), false),
     depth: z._default(flag(z), false),
   });
 }

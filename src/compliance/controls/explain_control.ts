@@ -2,7 +2,7 @@ import type { ActArgument, ActStep, Control } from "./control.js";
 
 /** A control for a reader who distrusts it: what is tried, what must refuse it, what must go on, and how it would fail. */
 export function explainControl(control: Control): string {
-  const { id, title, group, threat, layers, needs, roles, act, twin, depth, file } = control;
+  const { id, title, group, threat, layers, needs, roles, act, twin, alone, depth, file } = control;
   const lines = [
     `${id}  ${title}`,
     "",
@@ -11,7 +11,9 @@ export function explainControl(control: Control): string {
     `Refused by: ${layers.join(" or ")}${needs.length === 0 ? "" : ` (needs: ${needs.join(", ")})`}`,
     `Roles:    ${roles === null ? "all" : roles.join(", ")}`,
     "",
-    "The act, in a process under the role's whole confinement, after lock-down and verification:",
+    alone
+      ? `The act, in a process that of the layers that can be taken away has ${layers.join(" and ")} alone:`
+      : "The act, in a process under the role's whole confinement, after lock-down and verification:",
     ...act.map((step) => `  ${wordStep(step)}`),
     "",
     `Its twin, which must succeed in the same process just before: ${twin.title}`,

@@ -96,12 +96,10 @@ export async function makeHostileSpec(
     await writeFile(join(directory, disk.file), "", { mode: 0o600 });
     await truncate(join(directory, disk.file), IMAGE_BYTES);
   }
-  const { machine, source } = template;
+  const { source } = template;
   const spec: VmSpec = {
     ...template,
     name,
-    // KVM is the VMM's alone, and probing it takes time.
-    machine: isVmm ? machine : { ...machine, accel: "tcg" },
     boot: null,
     console: { serial: { kind: "none" } },
     devices,

@@ -159,7 +159,8 @@ function makeSubject(machine: PartialMachine, id: string, parts: Pick<Subject, "
   const names = new Map(
     Object.entries({ sibling, launcher: process.pid, monitor: 3, channel }).map(([name, value]) => [name, BigInt(value)]),
   );
-  return { id, role: confined.plan.role, process: own, names, refused, ...parts, death: () => deathOf(machine, own) };
+  const { role, cgroup } = confined.plan;
+  return { id, role, cgroup: cgroup?.path ?? null, names, refused, ...parts, death: () => deathOf(machine, own) };
 }
 
 async function deathOf(machine: PartialMachine, { confined }: MachineProcess): Promise<DeathCause | null> {

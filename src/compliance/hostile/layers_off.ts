@@ -24,8 +24,9 @@ const ALTERATIONS: Readonly<Partial<Record<Layer, Alter>>> = {
   },
   landlock: without("landlock", "expect-open"),
   // The user and mount namespaces stay: they hold the private root, and its mounts must not reach the host.
+  // What is set of memory files is the namespace's of process ids, and would be the host's.
   namespaces: (request) => ({
-    ...without("cgroup-namespace")(request),
+    ...without("cgroup-namespace", "memfd-noexec")(request),
     namespaces: request.namespaces & ~CLONE_NEWPID & ~CLONE_NEWIPC,
     networkSocket: -1,
   }),

@@ -1,4 +1,4 @@
-import type { DeathCause, MachineProcess } from "../../machine/index.js";
+import type { DeathCause } from "../../machine/index.js";
 import type { RefusedCall } from "../../sandbox/index.js";
 import type { Puppet } from "./puppet.js";
 
@@ -6,7 +6,8 @@ import type { Puppet } from "./puppet.js";
 export interface Subject {
   readonly id: string;
   readonly role: string;
-  readonly process: MachineProcess;
+  /** Its group; null: none of its own. */
+  readonly cgroup: string | null;
   readonly puppet: Puppet;
   /** What `$NAME` means in its acts. */
   readonly names: ReadonlyMap<string, bigint>;

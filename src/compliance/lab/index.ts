@@ -6,6 +6,7 @@ export { QEMU_GENERATIONS, type QemuGeneration } from "./generation.js";
 export { GUEST_DRIVERS, type GuestKit, guestKit } from "./guest_kit.js";
 export { type GuestReport, parseGuestReport, writePattern } from "./guest_report.js";
 export { ensureLabImage } from "./lab_image.js";
+export { type LabPolicy, loadLabPolicy } from "./lab_policy.js";
 export { MIRROR_VARIABLE } from "./mirror.js";
 export { type QemuRoot, qemuRoot } from "./qemu_root.js";
 /** Set in the lab: native/lab/run_job.sh. */

@@ -8,7 +8,8 @@ import { QEMU_GENERATIONS } from "./generation.js";
 import { guestKit, guestKitEntry } from "./guest_kit.js";
 import { runDepmod } from "./kernel_modules.js";
 import { buildInitrd, ensureKernels, type Kernels } from "./kernels.js";
-import { POLICY_MODULE_NAME, readLabSource, readPolicyModule } from "./lab_sources.js";
+import { installPolicyModule } from "./lab_policy.js";
+import { readLabSource, readPolicyModule } from "./lab_sources.js";
 import { checkLabels, labelMountPoint, labelTree } from "./labels.js";
 import { KERNELS, LAB_ROOT } from "./package_lists.js";
 import { runProgram } from "./program.js";
@@ -42,11 +43,12 @@ export async function ensureLabRoot(context: BuildContext): Promise<string> {
  * kit inside. Throws HostError "lab-mirror-unreachable" and the others of buildDebianRoot(), or "lab-unlabelled".
  */
 export async function ensureLabImage(context: BuildContext): Promise<LabImage> {
-  const [init, runJob, initrdInit, policyModule, guestEntry] = await Promise.all([
+  const [init, runJob, initrdInit, ours, widened, guestEntry] = await Promise.all([
     readLabSource("init.sh"),
     readLabSource("run_job.sh"),
     readLabSource("initrd_init.sh"),
     readPolicyModule(),
+    readLabSource("widened.cil"),
     guestKitEntry(),
   ]);
   const directory = await ensureEntry(
@@ -54,12 +56,13 @@ export async function ensureLabImage(context: BuildContext): Promise<LabImage> {
       name: "lab",
       inputs: {
         recipes: [LAB_ROOT, KERNELS],
-        programs: [init, runJob, initrdInit, policyModule].map((text) => text.toString("utf8")),
+        programs: [init, runJob, initrdInit, ours, widened].map((text) => text.toString("utf8")),
         roots: QEMU_GENERATIONS.map(qemuRootDirectory).map((path) => path.split("/").at(-1)),
         guestKit: guestEntry.inputs,
-        layout: 3,
+        layout: 4,
       },
-      build: (building, buildContext) => buildLabImage(building, { init, runJob, initrdInit, policyModule }, buildContext),
+      build: (building, buildContext) =>
+        buildLabImage(building, { init, runJob, initrdInit, modules: { ours, widened } }, buildContext),
     },
     context,
   );
@@ -74,7 +77,7 @@ interface LabPrograms {
   readonly init: Buffer;
   readonly runJob: Buffer;
   readonly initrdInit: Buffer;
-  readonly policyModule: Buffer;
+  readonly modules: { readonly ours: Buffer; readonly widened: Buffer };
 }
 
 async function buildLabImage(directory: string, programs: LabPrograms, context: BuildContext): Promise<void> {
@@ -87,8 +90,8 @@ async function buildLabImage(directory: string, programs: LabPrograms, context: 
   const copies = cached.map((path) => ({ from: path, to: join(tree, LAB_CACHE_DIRECTORY, path.split("/").at(-1) ?? "") }));
   for (const { from, to } of copies) await copyTree(from, to, context);
   await installInit(tree, programs);
-  context.progress("lab: installing the policy module");
-  await installPolicyModule(tree, programs.policyModule, context);
+  context.progress("lab: compiling policies");
+  await installPolicyModule(tree, programs.modules, context);
   await addLostAndFound(tree);
   context.progress("lab: labelling every file");
   await labelEverything(
@@ -133,18 +136,6 @@ async function installInit(tree: string, programs: LabPrograms): Promise<void> {
   await mkdir(join(tree, LAB_PROJECT_DIRECTORY, "node_modules"), { recursive: true });
   // Enforcing is switched on by init, after labels that only the running kernel can have were set.
   await writeFile(join(tree, "etc/selinux/config"), "SELINUX=permissive\nSELINUXTYPE=default\n");
-}
-
-/**
- * As an administrator would, by the lab's own semodule, but for the loading, which its init does. `-D`: without dontaudit rules,
- * so that no denial is hidden.
- */
-async function installPolicyModule(tree: string, module: Buffer, context: BuildContext): Promise<void> {
-  const place = `/${POLICY_MODULE_NAME}`;
-  await writeFile(join(tree, place), module);
-  const args = [tree, "/usr/sbin/semodule", "-n", "-D", "-i", place];
-  await runProgram({ program: "chroot", args, timeoutMs: 180_000, signal: context.signal });
-  await rm(join(tree, place));
 }
 
 /** A QEMU root is labelled as the root that it is: its QEMU gets the label that the distribution's policy gives to QEMU. */

@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { HostError } from "../../errors/index.js";
 
-/** Programs of ours that go into images; their text is part of the images' cache keys. */
-export type LabSource = "init.sh" | "run_job.sh" | "core_scheduling.config" | "initrd_init.sh" | "guest_init.sh";
+/** What is ours and goes into images; their text is part of the images' cache keys. */
+export type LabSource = "init.sh" | "run_job.sh" | "core_scheduling.config" | "initrd_init.sh" | "guest_init.sh" | "widened.cil";
 
 /** Text of one of the programs in native/lab. Throws HostError "lab-source" when the package is incomplete. */
 export async function readLabSource(name: LabSource): Promise<Buffer> {

@@ -1,6 +1,7 @@
 import { type Layer, VMM_ID } from "../../spec/index.js";
 import type { Control } from "../controls/control.js";
 import { type HostileRequest, HostileVm } from "../hostile/hostile_vm.js";
+import { OtherSandbox } from "../hostile/other_sandbox.js";
 import type { Subject } from "../hostile/subject.js";
 
 /** Subjects of one VM, beside the neighbour: side by side they cost one launch, and two CPUs verify them within a second. */
@@ -13,6 +14,8 @@ export interface VmSource {
   readonly hostile: HostileRequest;
   /** Another name each time. */
   readonly nameVm: () => string;
+  /** What starts a program in somebody else's sandbox, which is attacked instead; empty: none. Absent: the role's own. */
+  readonly sandbox?: readonly string[];
   /** Aborted: no VM is launched any more. */
   readonly signal?: AbortSignal;
 }
@@ -63,7 +66,11 @@ export async function attemptAll<Result>(source: VmSource, attacked: Attacked, w
 async function attemptPart<Result>(source: VmSource, { role, off }: Attacked, work: Work<Result>): Promise<Map<string, Result>> {
   const results = new Map<string, Result>();
   const { controls, act } = work;
-  const vm = await HostileVm.launch(source.hostile, { name: source.nameVm(), role, count: controls.length, off });
+  const count = controls.length;
+  const vm =
+    source.sandbox === undefined
+      ? await HostileVm.launch(source.hostile, { name: source.nameVm(), role, count, off })
+      : await OtherSandbox.launch(source.sandbox, count);
   try {
     await Promise.all(
       controls.map(async (control, index) => {

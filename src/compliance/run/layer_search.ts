@@ -10,6 +10,11 @@ export interface Finding {
   readonly words: string | null;
 }
 
+const NOTHING_TO_REFUSE: Finding = {
+  layer: "kernel",
+  words: "it fails without any layer that can be taken away: there is nothing here to refuse",
+};
+
 /** Tries the act of each control in a VM whose processes start without these layers. */
 export type TryWithout = (controls: readonly Control[], off: readonly Layer[]) => Promise<ReadonlyMap<string, Attempt>>;
 
@@ -22,7 +27,7 @@ export async function searchLayers(
   statuses: LayerStatuses,
   tryWithout: TryWithout,
 ): Promise<ReadonlyMap<string, Finding>> {
-  const all = REMOVABLE_LAYERS.filter((layer) => statuses[layer].status !== "unavailable");
+  const all = removableHere(statuses);
   const found = new Map<string, Finding>();
   const candidates = new Map(controls.map(({ id, layers }) => [id, all.filter((layer) => layers.includes(layer))]));
   const open = () => controls.filter(({ id }) => !found.has(id));
@@ -37,13 +42,34 @@ export async function searchLayers(
   const impossible = open().filter(({ id }) => !possible.includes(id));
   note(
     impossible.map(({ id }) => id),
-    { layer: "kernel", words: "it fails without any layer that can be taken away: there is nothing here to refuse" },
+    NOTHING_TO_REFUSE,
   );
   for (const control of open()) {
     const own = candidates.get(control.id) ?? [];
     found.set(control.id, await searchAlone(control, { own, all }, tryWithout));
   }
   return found;
+}
+
+/** Layers that this host has and that can be taken away. */
+export function removableHere(statuses: LayerStatuses): readonly Layer[] {
+  return REMOVABLE_LAYERS.filter((layer) => statuses[layer].status !== "unavailable");
+}
+
+/** For acts that were refused where only their own layers stood: whether they succeed without those as well. */
+export async function searchBare(
+  controls: readonly Control[],
+  statuses: LayerStatuses,
+  tryWithout: TryWithout,
+): Promise<ReadonlyMap<string, Finding>> {
+  const possible = await succeeding(controls, removableHere(statuses), tryWithout);
+  return new Map(
+    controls.map(({ id, layers }): [string, Finding] => {
+      if (!possible.includes(id)) return [id, NOTHING_TO_REFUSE];
+      const own = layers.join(" and ");
+      return [id, { layer: layers[0] ?? null, words: `with ${own} alone it is refused, and without ${own} as well it succeeds` }];
+    }),
+  );
 }
 
 async function succeeding(controls: readonly Control[], off: readonly Layer[], tryWithout: TryWithout): Promise<string[]> {

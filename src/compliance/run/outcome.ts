@@ -61,11 +61,10 @@ async function explainDeath(subject: Subject, words: string): Promise<Attempt> {
 const [SIGKILL, SIGSEGV] = [9, 11];
 
 /** Who the kernel says ended it: its filter, the page tables, or the memory limit of its group. */
-function creditOf({ intrusion, status }: DeathCause, { process }: Subject): Refuser | null {
+function creditOf({ intrusion, status }: DeathCause, { cgroup }: Subject): Refuser | null {
   if (intrusion) return "seccomp";
   if (status.signal === SIGSEGV) return "memory";
-  const { cgroup } = process.confined.plan;
-  return status.signal === SIGKILL && cgroup !== null && countOutOfMemory(cgroup.path) > 0 ? "cgroup" : null;
+  return status.signal === SIGKILL && cgroup !== null && countOutOfMemory(cgroup) > 0 ? "cgroup" : null;
 }
 
 /** memory.events of Documentation/admin-guide/cgroup-v2.rst; 0 without the controller. */

@@ -34,6 +34,8 @@ export class FilterAnalysis {
   readonly #answer: Answer;
   /** Which calls pass. */
   readonly #passing: Node;
+  /** Which calls of x86-64 pass, by number and arguments; made when it is first asked for. */
+  #native: Node | undefined;
   readonly #bySyscall = new Map<string, Node>();
 
   constructor(source: FilterSource, budget?: Budget) {
@@ -82,6 +84,7 @@ export class FilterAnalysis {
   findPassingByHighHalf(syscall: string, argument: number): Call | null {
     const { diagrams } = this.#space;
     const passing = this.#passingOf(syscall);
+    if (diagrams.isEnd(passing)) return null;
     const plain = this.#assign(passing, argumentWords(argument).high, 0);
     return this.#callOf(syscall, diagrams.without(passing, plain));
   }
@@ -92,7 +95,9 @@ export class FilterAnalysis {
    */
   findLowHalfCompared(syscall: string, argument: number): Call | null {
     const { low, high } = argumentWords(argument);
-    const strange = this.#assign(this.#passingOf(syscall), high, STRANGE_HIGH);
+    const passing = this.#passingOf(syscall);
+    if (this.#space.diagrams.isEnd(passing)) return null;
+    const strange = this.#assign(passing, high, STRANGE_HIGH);
     const decided = this.#dependsOn(strange);
     const topByte = this.#levels(low).slice(24);
     if (!topByte.every((level) => decided.has(level))) return null;
@@ -113,8 +118,8 @@ export class FilterAnalysis {
   #passingOf(syscall: string): Node {
     const known = this.#bySyscall.get(syscall);
     if (known !== undefined) return known;
-    const native = this.#assign(this.#passing, WORD.arch, ARCH_X86_64);
-    const passing = this.#assign(native, WORD.number, SYSCALL_NUMBERS.get(syscall) as number);
+    this.#native ??= this.#assign(this.#passing, WORD.arch, ARCH_X86_64);
+    const passing = this.#assign(this.#native, WORD.number, SYSCALL_NUMBERS.get(syscall) as number);
     this.#bySyscall.set(syscall, passing);
     return passing;
   }

@@ -29,24 +29,20 @@ export class TypeSets {
   }
 
   #read(node: CilNode | undefined): ReadonlySet<string> {
-    const word = wordOf(node);
-    if (word !== undefined) return word === "all" ? this.#types : this.typesOf(word);
+    const name = wordOf(node);
+    if (name !== undefined) return name === "all" ? this.#types : this.typesOf(name);
     if (!isList(node)) return new Set();
     const [first, ...rest] = node.items;
     const [left = new Set<string>(), right = new Set<string>()] = rest.map((one) => this.#read(one));
-    switch (wordOf(first)) {
-      case "and":
-        return new Set([...left].filter((type) => right.has(type)));
-      case "or":
-        return new Set([...left, ...right]);
-      case "xor":
-        return new Set([...[...left].filter((type) => !right.has(type)), ...[...right].filter((type) => !left.has(type))]);
-      case "not":
-        return new Set([...this.#types].filter((type) => !left.has(type)));
-      case "all":
-        return this.#types;
-      default:
-        return new Set(node.items.flatMap((item) => [...this.#read(item)]));
-    }
+    const operators: Readonly<Record<string, () => readonly string[]>> = {
+      and: () => [...left].filter((type) => right.has(type)),
+      or: () => [...left, ...right],
+      xor: () => [...[...left].filter((type) => !right.has(type)), ...[...right].filter((type) => !left.has(type))],
+      not: () => [...this.#types].filter((type) => !left.has(type)),
+      all: () => [...this.#types],
+    };
+    const word = wordOf(first) ?? "";
+    const operate = Object.hasOwn(operators, word) ? operators[word] : undefined;
+    return new Set(operate === undefined ? node.items.flatMap((item) => [...this.#read(item)]) : operate());
   }
 }

@@ -1,8 +1,9 @@
 // One act, for a process that is started in a chosen SELinux context: its exit status is the errno, 0 when the act succeeded.
-// acts: read-fd (of descriptor 0), open PATH, signal PID, trace PID, connect PATH.
+// acts: read-fd (of descriptor 0), open PATH, signal PID, trace PID, connect NAME (an abstract UNIX socket).
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -21,11 +22,13 @@ static int read_fd(void) {
   return got == 0 ? EXIT_REPLACED : answer(got);
 }
 
-static int connect_to(const char* path) {
+// A name behind a zero byte is no path: no directory's label decides before the socket's does.
+static int connect_to(const char* name) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  strncpy(address.sun_path + 1, name, sizeof address.sun_path - 2);
+  const socklen_t length = offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name);
   const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  return fd < 0 ? errno : answer(connect(fd, (struct sockaddr*)&address, sizeof address));
+  return fd < 0 ? errno : answer(connect(fd, (struct sockaddr*)&address, length));
 }
 
 int main(int argc, char** argv) {

@@ -57,7 +57,9 @@ test("a page holds everything that --help says: options, arguments, notes and ex
  */
 function refusalOf(command: string | undefined): string {
   if (command === "emulate") return "commander.missingArgument";
-  return ["dump", "convert", "verify"].includes(command ?? "") ? "commander.missingMandatoryOptionValue" : "commander.unknownOption";
+  return ["dump", "convert", "verify"].includes(command ?? "")
+    ? "commander.missingMandatoryOptionValue"
+    : "commander.unknownOption";
 }
 
 test("every command refuses an option that it does not have", async () => {

@@ -82,4 +82,16 @@ test("a device that dies although a VMM tells of a shutdown and goes on: the VM 
   assert.is((await started.ended).reason, "device-died");
 });
 
+test("a launcher confines itself while its VM runs, and not when the guest has ended it", async () => {
+  const started = machine();
+  const confined: string[] = [];
+  started.confineLauncher(() => confined.push("while it runs"));
+  tellOfShutdown();
+  vmm.end(CLEAN);
+  disk0.end(CLEAN);
+  await started.ended;
+  started.confineLauncher(() => confined.push("when it is over"));
+  assert.equal(confined, ["while it runs"]);
+});
+
 test.run();

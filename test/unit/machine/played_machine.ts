@@ -56,7 +56,8 @@ export function playMachine(
     ["disk0", disk0.machineProcess],
     ["vmm", vmm.machineProcess],
   ]);
-  const plan = { vm: "web1", onDeviceExit, shutdownGraceMs: 20, hangDeadlineMs: 10_000 };
+  const launcher = { capabilities: [] };
+  const plan = { vm: "web1", launcher, onDeviceExit, shutdownGraceMs: 20, hangDeadlineMs: 10_000 };
   const parts = { ...own, plan, verified: {}, processes, kernelLog: new KernelLog(), keeper: { close: () => {} }, ...change };
   return new RunningMachine(parts as unknown as ConstructorParameters<typeof RunningMachine>[0]);
 }

@@ -7,7 +7,7 @@ import {
   SYSCALL_NUMBERS,
   type SyscallRule,
   X32_BIT,
-} from "../../seccomp/index.js";
+} from "../../src/seccomp/index.js";
 
 /** A call that exercises a rule: one that it answers, or one that differs from such a call in one argument. */
 export interface RuleCall {

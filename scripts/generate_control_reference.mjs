@@ -1,0 +1,15 @@
+// Writes the list of controls in docs/compliance.md from the control files. Run after a build: node scripts/generate_control_reference.mjs
+// test/unit/compliance/control_reference.test.ts fails while the page differs.
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = new URL("../", import.meta.url);
+const { readControlFolders } = await import(new URL("dist/src/compliance/index.js", root).href);
+const { REFERENCE_HEADING, writeControlReference } = await import(
+  new URL("dist/src/compliance/report/control_reference.js", root).href
+);
+
+const page = new URL("docs/compliance.md", root);
+const [prose] = readFileSync(page, "utf8").split(REFERENCE_HEADING);
+const controls = await readControlFolders([fileURLToPath(new URL("controls", root))]);
+writeFileSync(page, `${prose}${writeControlReference(controls)}`);
