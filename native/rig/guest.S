@@ -157,11 +157,10 @@ fill_bytes:
         jnz     1b
         ret
 
-# Until an interrupt has been taken. With interrupts off before the look: one that comes between the two still ends the halt.
+# Until more interrupts than COUNT have been taken. With interrupts off before the look: one that comes between the two still ends the halt.
 halt:
-        movl    INTERRUPTS, %ebx
 1:      cli
-        cmpl    %ebx, INTERRUPTS
+        cmpl    %ebp, INTERRUPTS
         jne     2f
         sti
         hlt

@@ -11,8 +11,9 @@
 //     pin GSI PIN | message GSI VECTOR   where an interrupt leads
 //     vector PIN VECTOR                  what the pin raises, by level
 //     start ENTRY                        lets the CPU run, in real mode
-//     exits | stopped | khz              how often it came to user space; why it does not run (0: it runs); its cycles a millisecond
-//     foreign                            the errno with which KVM refuses another process that holds the VM and its CPU; 0: it does not
+//     exits | stopped | khz              how often it came to user space; why it does not run (0: it runs); its cycles a
+//     millisecond foreign                            the errno with which KVM refuses another process that holds the VM and its
+//     CPU; 0: it does not
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -83,7 +83,8 @@ Machine::~Machine() {
 }
 
 void Machine::place_memory(const MemorySlot& slot) {
-  if (slot.offset + slot.size > memory_bytes_) throw std::system_error(EINVAL, std::generic_category(), "a slot beyond the memory");
+  if (slot.offset + slot.size > memory_bytes_)
+    throw std::system_error(EINVAL, std::generic_category(), "a slot beyond the memory");
   kvm_userspace_memory_region region{};
   region.slot = slot.index;
   region.guest_phys_addr = slot.address;

@@ -17,6 +17,7 @@ export type { FdWatch, MemoryFileFacts, ReceivedBytes, SharedMapping } from "./c
 export { FILTER_PROBE_PROGRAM } from "./filter_probe_program.js";
 export { HOSTILE_DEVICE_PROGRAM } from "./hostile_device_program.js";
 export { IMAGE_JUDGE_PROGRAM } from "./image_judge_program.js";
+export { KVM_RIG_GUEST, KVM_RIG_PROGRAM } from "./kvm_rig_program.js";
 export { findLibseccomp, type LibseccompFile } from "./library_file.js";
 export { compileFilter, type SyscallLookup } from "./libseccomp.js";
 export { type LabelledFile, readFileContext, setFileContext, withSocketContext } from "./libselinux.js";

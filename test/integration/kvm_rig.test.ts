@@ -100,7 +100,7 @@ test("irqfd: a guest that has halted is woken by the device process", async () =
   await rig.order(`vector ${PIN} ${VECTOR}`);
   await bindByLevel();
   await rig.run();
-  rig.begin("halt", 1);
+  rig.begin("halt", rig.taken());
   await device.raise(true);
   await rig.done("halt");
   await device.raise(false);

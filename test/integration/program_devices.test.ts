@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { findReportFault } from "../../src/cli/schemas/index.js";
 import { suite } from "../support/harness.js";
 import { findListed } from "../support/idle_vm.js";
 import { type MachineFixture, makeFixture, usedName, vmName } from "../support/machine_fixture.js";
@@ -89,6 +90,10 @@ confined(
   async () => {
     const name = vmName("test-programs");
     write(name, "accel: tcg, hotPlugSlots: 1", [REFERENCE(), ENGINE()]);
+    const planned = await runBulkhead(["plan", "--host-file", "host.yaml", "--json", `${name}.yaml`], fixture);
+    const plan = JSON.parse(planned.stdout) as { processes: { id: string; program?: string }[] };
+    assert.is(plan.processes.find(({ id }) => id === "ref0")?.program, programs.reference);
+    assert.is(findReportFault("plan", planned.stdout), null);
     const started = await run(name, "--detach");
     assert.is(started.exitCode, 0, started.stderr);
     const pidOf = async (id: string): Promise<number> =>

@@ -2,13 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, readFileSync, readSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { addon } from "../../kernel/index.js";
+import { addon, KVM_RIG_GUEST, KVM_RIG_PROGRAM } from "../../kernel/index.js";
 
-/** From dist/src/compliance/kvm_rig/ to where set-up builds it: native/rig. */
-const FOLDER = fileURLToPath(new URL("../../../../native/build/rig/", import.meta.url));
 /** Longest wait for the guest to do what it was asked, in ms: a thousand exits take some ten. */
-const GUEST_DEADLINE_MS = 30_000;
+const GUEST_DEADLINE_MS = 10_000;
 /** Between two looks at the mailbox, in ms. */
 const LOOK_MS = 2;
 /** Where the guest's code is: native/rig/guest.S. */
@@ -46,7 +43,7 @@ function realModePlace(address: number): number {
   return (address >> 4) * 0x1_0000 + (address & 0xf);
 }
 
-/** A call that the kernel refused. */
+/** What the kernel refused: a call, or with errno 0 what a call had promised. */
 export class RefusedByKvm extends Error {
   readonly errno: number;
 
@@ -66,7 +63,7 @@ export class KvmRig {
   private constructor(memoryFd: number, eventfds: readonly number[]) {
     this.memoryFd = memoryFd;
     this.#eventfds = eventfds;
-    this.#child = spawn(`${FOLDER}kvm_rig`, ["3"], { stdio: ["pipe", "pipe", "inherit", memoryFd, ...eventfds] });
+    this.#child = spawn(KVM_RIG_PROGRAM, ["3"], { stdio: ["pipe", "pipe", "inherit", memoryFd, ...eventfds] });
     if (this.#child.stdout === null) throw new Error("the rig was started without a pipe");
     this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
@@ -80,7 +77,7 @@ export class KvmRig {
     );
     try {
       await rig.#answer();
-      rig.write(ENTRY, readFileSync(`${FOLDER}guest.bin`));
+      rig.write(ENTRY, readFileSync(KVM_RIG_GUEST));
       await rig.order(`slot ${SLOT.main} 0 ${MAIN_BYTES} 0`);
       await rig.order(`slot ${SLOT.movable} ${MAIN_BYTES} ${MOVABLE_BYTES} ${MAIN_BYTES}`);
       return rig;
@@ -207,7 +204,7 @@ export class KvmRig {
 async function until(isSo: () => boolean, what: string): Promise<void> {
   const deadlineMs = performance.now() + GUEST_DEADLINE_MS;
   while (!isSo()) {
-    if (performance.now() > deadlineMs) throw new Error(`${what} did not come within ${GUEST_DEADLINE_MS} ms`);
+    if (performance.now() > deadlineMs) throw new RefusedByKvm(0, `${what} did not come within ${GUEST_DEADLINE_MS} ms`);
     await sleep(LOOK_MS);
   }
 }
