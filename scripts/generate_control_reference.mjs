@@ -12,5 +12,5 @@ const { readMutationRecord } = await import(new URL("dist/src/compliance/report/
 
 const page = new URL("docs/compliance.md", root);
 const [prose] = readFileSync(page, "utf8").split(REFERENCE_HEADING);
-const controls = await readControlFolders([fileURLToPath(new URL("controls", root))]);
+const controls = await readControlFolders([fileURLToPath(new URL("policies/controls", root))]);
 writeFileSync(page, `${prose}${writeControlReference(controls, readMutationRecord(fileURLToPath(new URL("policies", root))))}`);

@@ -17,6 +17,7 @@ const FOLDERS = [
   "keeper",
   "reference_device",
   "rig",
+  "ringless",
 ];
 const native = FOLDERS.flatMap((folder) => listFiles(`native/${folder}`, [".cc", ".h"]));
 const nodeHeaders = join(dirname(dirname(process.execPath)), "include/node");

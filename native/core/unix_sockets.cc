@@ -95,10 +95,11 @@ UnixSocketList list_here(std::size_t sockets_max) {
   while (list.result.ok() && list.result.value == 0) {
     // A dump's next part is made while this one is received, so that there is always one: the call does not wait.
     const ssize_t got = recv(diag.get(), reply.data(), reply.size(), MSG_DONTWAIT);
-    if (got < 0)
+    if (got < 0) {
       list.result = KernelResult::failed("recv NETLINK_SOCK_DIAG");
-    else
+    } else {
       list.result = take_answers(reply.data(), static_cast<std::size_t>(got), list.sockets);
+    }
     if (list.sockets.size() > sockets_max) list.result = KernelResult::failed("sock_diag", E2BIG);
   }
   return list;

@@ -19,7 +19,7 @@ export const ENTRY_PROGRAMS: readonly (readonly [path: string, type: string])[] 
 export const VERSION = "0.1.0";
 
 /** The controls of the compliance suite, likewise. */
-export const CONTROL_FOLDER = fileURLToPath(new URL("../../../controls", import.meta.url));
+export const CONTROL_FOLDER = fileURLToPath(new URL("../../../policies/controls", import.meta.url));
 
 /** What all commands on a VM file start from. */
 export async function readPlanRequest(vmFile: string, options: { readonly hostFile?: string }): Promise<PlanRequest> {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { findLibseccomp, IMAGE_JUDGE_PROGRAM } from "../kernel/index.js";
 import { type FilterFacts, IMAGE_JUDGE_ROLE, type RoleInputs } from "../plan/index.js";
 import type { ResolvedPolicy } from "../policy/index.js";
@@ -85,11 +85,15 @@ export async function compileRole(
   return compiled;
 }
 
-/** Name and text of every policy file: any of them may be included. */
+/** Name and text of every file that a role's policy and its order of calls may come from. */
 export type PolicyFolder = readonly (readonly [name: string, text: string])[];
+
+/** Of a policy folder; others in it are not for launches. */
+const FOLDERS = ["frequencies", "roles", "sets"];
 
 /** Reads them all, once per launch. */
 export function readPolicyFolder(folder: string): PolicyFolder {
-  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".yaml"));
+  const present = FOLDERS.filter((name) => existsSync(`${folder}/${name}`));
+  const names = present.flatMap((name) => readdirSync(`${folder}/${name}`).map((file) => `${name}/${file}`));
   return names.sort().map((name) => [name, readFileSync(`${folder}/${name}`, "utf8")] as const);
 }

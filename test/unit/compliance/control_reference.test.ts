@@ -11,7 +11,7 @@ const test = suite("docs/compliance.md");
 
 test("it lists every control that comes with Bulkhead, and what the mutation came to (else run: node scripts/generate_control_reference.mjs)", async () => {
   const page = readFileSync(join(repositoryRoot, "docs/compliance.md"), "utf8");
-  const controls = await readControlFolders([join(repositoryRoot, "controls")]);
+  const controls = await readControlFolders([join(repositoryRoot, "policies/controls")]);
   assert.is(
     page.slice(page.indexOf(REFERENCE_HEADING)),
     writeControlReference(controls, readMutationRecord(join(repositoryRoot, "policies"))),

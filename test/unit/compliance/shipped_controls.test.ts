@@ -10,7 +10,7 @@ import { repositoryRoot } from "../../support/repository.js";
 
 const test = suite("the controls that come with Bulkhead", { timeoutMs: 20_000 });
 
-const folder = join(repositoryRoot, "controls");
+const folder = join(repositoryRoot, "policies/controls");
 const policies = join(repositoryRoot, "policies");
 /** Those that a VM has processes of. */
 const attacked = listRoles(policies).filter(
