@@ -31,7 +31,7 @@ interface Range {
 const EVERY_CUT_LENGTH_MAX = 6;
 /** Cuts tried on each side of the middle of the weight, in ranges up to this length; in longer ones they gain next to nothing. */
 const CUTS_BESIDE_MIDDLE = 1;
-const SEVERAL_CUTS_LENGTH_MAX = 40;
+const SEVERAL_CUTS_LENGTH_MAX = 16;
 /**
  * A search tree with both kinds of tests has an optimum that starts with `==` only when the heaviest value has at least a quarter
  * of the weight: Anderson, Kannan, Karloff, Ladner, "Thresholds and optimal binary comparison search trees", 2002.
