@@ -7,7 +7,7 @@ import { buildRoot, repositoryRoot } from "../../support/repository.js";
 /** Three processes of some 0.4 s of CPU time each. */
 const test = suite("cost of an audit", { timeoutMs: 30_000 });
 
-/** What one policy file may cost once the program has started, in ms of CPU time, on a machine on which Node starts in so many. */
+/** What one policy file may cost once the program has started, in ms of its main thread, on a machine on which Node starts in so many. */
 const LIMIT_MS = 150;
 const NODE_STARTS_IN_MS = 40;
 /** A busy machine slows compiled code, of which starting Node has little, by more than the start. */
@@ -19,7 +19,7 @@ for (const [kind, file] of [
   ["minijail", "test/support/audit/corpus/block_device.policy"],
   ["role", "policies/roles/disk.yaml"],
 ] as const) {
-  test(`${file}: audited in ${LIMIT_MS} ms of CPU time, on a machine on which Node starts in ${NODE_STARTS_IN_MS}`, () => {
+  test(`${file}: audited in ${LIMIT_MS} ms of the main thread, on a machine on which Node starts in ${NODE_STARTS_IN_MS}`, () => {
     const ratios = Array.from({ length: RUNS }, () => {
       const program = join(buildRoot, "test/support/audit/cost_program.js");
       const { stdout, stderr } = spawnSync(process.execPath, [program, kind, join(repositoryRoot, file)], { encoding: "utf8" });
