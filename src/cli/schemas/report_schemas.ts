@@ -76,7 +76,7 @@ const loadedFilter = z.strictObject({
   filters: count,
   programs: z.union([texts, text]).check(z.describe("SHA-256 of what the thread runs, or why that cannot be told")),
 });
-const mount = z.strictObject({ target: text, root: text, type: text, options: texts });
+const mount = z.strictObject({ target: text, root: text, type: text, options: texts, superOptions: texts });
 const openFd = z.strictObject({ fd: count, link: text, kind: text, access: z.enum(["r", "w", "rw", "path"]), inode: text });
 const capabilitySets = z.strictObject({ inheritable: text, permitted: text, effective: text, bounding: text, ambient: text });
 const ids = z.array(count);
