@@ -43,6 +43,8 @@ interface Snapshot {
   }[];
 }
 
+/** Some ten times what a browser takes to close here. */
+const CLOSE_DEADLINE_MS = 5000;
 /** Node.ELEMENT_NODE of the DOM standard. */
 const ELEMENT_NODE = 1;
 
@@ -91,10 +93,13 @@ class Browser {
     return { ...describe(snapshot), requested };
   }
 
+  /** In order: killed, it would leave processes of its own that go on writing to its profile. */
   async close(): Promise<void> {
     const ended = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.kill("SIGKILL");
+    const impatience = setTimeout(() => this.#child.kill("SIGKILL"), CLOSE_DEADLINE_MS);
+    await this.#ask("Browser.close", {});
     await ended;
+    clearTimeout(impatience);
     // Processes of its own hold the other ends for a moment longer.
     for (const stream of this.#child.stdio) stream?.destroy();
   }
