@@ -1,10 +1,10 @@
+import { writeJunit, writeTap } from "../../report/index.js";
 import type { AuditReport } from "../report.js";
+import { toCases } from "./cases.js";
 import { formatHtml } from "./html/page.js";
 import { formatHuman } from "./human.js";
-import { formatJunit } from "./junit.js";
 import { formatJson } from "./report_json.js";
 import { formatSarif } from "./sarif.js";
-import { formatTap } from "./tap.js";
 
 /** What decides how a report is written besides the report itself. */
 export interface FormatOptions {
@@ -21,8 +21,8 @@ const FORMATTERS = {
   human: formatHuman,
   json: formatJson,
   sarif: formatSarif,
-  junit: formatJunit,
-  tap: formatTap,
+  junit: (report) => writeJunit(toCases(report)),
+  tap: (report) => writeTap(toCases(report)),
   html: formatHtml,
 } as const satisfies Readonly<Record<string, (report: AuditReport, options: FormatOptions) => string>>;
 
