@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MAX = 4, TRIES = 100, TRY_INTERVAL_US = 1000, RED_ZONE_BYTES = 128 };
+enum { ARGUMENTS_MAX = 4, TRIES = 5000, TRY_INTERVAL_US = 1000, RED_ZONE_BYTES = 128 };
 
 static void fail(const char *what) {
   fprintf(stderr, "%s: %s\n", what, strerror(errno));
